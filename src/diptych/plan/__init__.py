@@ -1,0 +1,1 @@
+"""The resolved registry: every name bound, every expression typed, every default made explicit."""
