@@ -27,9 +27,7 @@ class Op(StrEnum):
     SQRT = "sqrt"  # of a negative: null
     LN = "ln"  # of zero or less: null
     EXP = "exp"
-    FINITE = (
-        "finite"  # Float64: null where infinite or NaN; resolve puts it wherever ranges do not exclude that
-    )
+    FINITE = "finite"  # Float64: null where infinite or NaN; resolve puts it wherever ranges do not exclude that
     TO_FLOAT = "to_float"  # Int64 or Decimal to Float64; a Decimal gives its unscaled integer (SHIFT follows)
     SHIFT = "shift"  # (x Float64, k Int64 literal): x / 10^k for k > 0, x * 10^-k for k < 0
     RESCALE = "rescale"  # (x Int64 or Decimal(s), k literal > 0): the same number as a Decimal(s + k)

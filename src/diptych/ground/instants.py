@@ -50,9 +50,7 @@ def duration(text: str | timedelta) -> int:
     else:
         match = _DURATION.fullmatch(text.strip())
         if match is None:
-            raise BadDuration(
-                f"cannot read {text!r} as a duration; write a whole number and one of {_known_units()}"
-            )
+            raise BadDuration(f"cannot read {text!r} as a duration; write a whole number and one of {_known_units()}")
         length = int(match[1]) * _UNITS[match[2]]
     if length <= 0:
         raise BadDuration(f"a duration must be positive, not {text!r}")

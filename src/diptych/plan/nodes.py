@@ -24,9 +24,7 @@ class Kind(StrEnum):
     MAX = "max"
     FIRST = "first"  # any type, by (ts, value); null when empty
     LAST = "last"
-    MOMENTS = (
-        "moments"  # sample variance, Float64; of a Decimal: of its unscaled integers; null below two values
-    )
+    MOMENTS = "moments"  # sample variance, Float64; of a Decimal: of its unscaled integers; null below two values
     DISTINCT = "distinct"  # number of different values, any type; Int64
     LATEST = "latest"  # the last n values by (ts, value), oldest first
 
@@ -141,9 +139,9 @@ class View:
 
     ``on`` gives, in the order of ``entity.keys``, the source's columns (declared or derived) that hold the key.
     ``inputs`` and ``conditions`` are typed expressions over the source's columns, distinct, in canonical order; the
-    payload order of duplicates is the order of ``inputs`` then ``conditions``. ``ttl`` (microseconds) bounds
-    lifetime reductions: they then mean ``ts >= t - ttl``. ``fingerprint`` is the hash of all that stored state
-    depends on; ``meaning`` adds names, finishes and defaults; ``metadata`` covers the rest.
+    payload order of duplicates is the order of ``inputs`` then ``conditions``. A ``ttl`` (microseconds) has already
+    turned every lifetime window into one of that length, so no engine has to know of it. ``fingerprint`` is the hash
+    of all that stored state depends on; ``meaning`` adds names, finishes and defaults; ``metadata`` covers the rest.
     """
 
     name: str
