@@ -4,11 +4,11 @@ The archive gives the departure as a UTC hour, a minute and a delay, which leave
 arrival only as a clock time at the destination, without a date, and this is how the date and the offset follow:
 
 - The arrival is the first moment after the departure at which the destination's clock shows the arrival time.
-  No flight here takes a day (the longest takes under 12 hours), so that moment is the only possible one.
-- A clock time that occurs twice, when the clocks go back, is the earlier one; a clock time that never occurs,
-  when they go forward, is read in the offset before the change. Both say the same: the offset of the timetable
-  still holds. One flight of the year needs each half of this rule, and in both the scheduled arrival plus the
-  reported delay gives that very instant.
+  No flight here takes a day (the longest takes under 13 hours), so that moment is the only possible one.
+- So of a clock time that occurs twice, when the clocks go back, the earlier one counts. A clock time that never
+  occurs, when they go forward, is read in the offset before the change. Both say the same: the offset of the
+  timetable still holds. One flight of the year needs each, and for both the scheduled arrival plus the reported
+  delay is that very instant.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from diptych.ground.instants import DAY, MINUTE
+from diptych.ground.instants import DAY, LATEST, MINUTE
 
 Instants = npt.NDArray[np.int64]
 """Microseconds since the Unix epoch, UTC."""
@@ -39,9 +39,10 @@ def minutes_of_clock(clock: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def first_after(departed: Instants, clock: npt.NDArray[np.int64], zone: str) -> Instants:
     """The first instants after ``departed`` at which the clocks of ``zone`` show ``clock`` (hours * 100 + minutes)."""
     wall = _wall(departed, zone)
-    midnight = wall - wall % DAY
-    shown = midnight + minutes_of_clock(clock) * MINUTE
-    return _instants(shown + np.where(shown <= wall, DAY, 0), zone)
+    shown = wall - wall % DAY + minutes_of_clock(clock) * MINUTE
+    moments = [_instants(shown + day, zone, first) for day in (0, DAY) for first in (True, False)]
+    after: Instants = np.min([np.where(moment > departed, moment, LATEST) for moment in moments], axis=0)
+    return after
 
 
 def _wall(instants: Instants, zone: str) -> npt.NDArray[np.int64]:
@@ -49,7 +50,8 @@ def _wall(instants: Instants, zone: str) -> npt.NDArray[np.int64]:
     return utc.tz_convert(zone).tz_localize(None).as_unit("us").asi8
 
 
-def _instants(wall: npt.NDArray[np.int64], zone: str) -> Instants:
+def _instants(wall: npt.NDArray[np.int64], zone: str, first: bool) -> Instants:
+    """Instants of wall clock times; of two the ``first`` or the second, of none the one an hour on."""
     local = pd.DatetimeIndex(wall.astype("datetime64[us]"))
-    earlier = np.ones(len(local), dtype=np.bool_)
-    return local.tz_localize(zone, ambiguous=earlier, nonexistent=pd.Timedelta(hours=1)).as_unit("us").asi8
+    which = np.full(len(local), first)
+    return local.tz_localize(zone, ambiguous=which, nonexistent=pd.Timedelta(hours=1)).as_unit("us").asi8

@@ -46,7 +46,7 @@ def _with_instants(flights: pa.Table, airports: pa.Table) -> pa.Table:
     scheduled = flights["time_hour"].cast(pa.int64()).to_numpy() + _whole(flights["minute"]) * MINUTE
     departed = scheduled + _whole(flights["dep_delay"]) * MINUTE
     added = {
-        "flight_id": _flight_ids(flights),
+        "flight_id": flight_ids(flights),
         "scheduled_at": _timestamps(scheduled),
         "departed_at": _timestamps(departed),
         "landed_at": _timestamps(_landings(flights, departed, airports)),
@@ -73,7 +73,8 @@ def _landings(flights: pa.Table, departed: Instants, airports: pa.Table) -> Inst
     return landed
 
 
-def _flight_ids(flights: pa.Table) -> pa.ChunkedArray:
+def flight_ids(flights: pa.Table) -> pa.ChunkedArray:
+    """The identity of each flight: scheduled local date, carrier, flight number, origin."""
     year, month, day = (pc.cast(flights[name], pa.string()) for name in ("year", "month", "day"))
     date = pc.binary_join_element_wise(year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-")
     number = pc.cast(flights["flight"], pa.string())

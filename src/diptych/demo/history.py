@@ -5,7 +5,7 @@ Five files, every instant a ``timestamp[us, UTC]``, whole numbers int64, rows or
 ``schedule``    all 336,776 scheduled flights, with the label ``late`` (more than 15 minutes; null when unknown)
 ``departures``  those that left, each known when it left
 ``landings``    those that landed with a known delay: it happened at ``departed_at``, and was known at ``landed_at``
-``planes``      what is known of a plane by its tail number; 721 of the 4,043 that flew are missing
+``planes``      what is known of a plane by its tail number; 721 of the 4,043 scheduled are missing
 ``weather``     hourly observations at the three airports, as they were reported, one impossible wind speed included
 
 ``flight_id`` is local date, carrier, flight number and origin, like ``2013-01-01:UA:1545:EWR``, and is unique.
