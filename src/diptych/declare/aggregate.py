@@ -192,7 +192,9 @@ def count_distinct(
     default: Default = None, name: str | None = None, tolerance: float | None = None, description: str = "",
 ) -> Aggregate:  # fmt: skip
     """Exact number of different values (Int64)."""
-    return _standard("count_distinct", input, _Options(where, windows, hop, default, name, tolerance, description))
+    return _standard(
+        "count_distinct", input, _Options(where, windows, hop, default, name, tolerance, description)
+    )
 
 
 def rate(
@@ -216,7 +218,9 @@ def since_first(
     default: Default = None, name: str | None = None, tolerance: float | None = None, description: str = "",
 ) -> Aggregate:  # fmt: skip
     """Seconds since the first event (Float64); without windows over the lifetime."""
-    return _standard("since_first", None, _Options(where, windows, hop, default, name, tolerance, description))
+    return _standard(
+        "since_first", None, _Options(where, windows, hop, default, name, tolerance, description)
+    )
 
 
 def aggregate(
@@ -293,4 +297,3 @@ def _column_name(tree: str | Expression | None) -> str | None:
 
 event_time = Expr(EVENT_TIME)
 """The timestamp of the event, whatever the source calls it: an input for composed aggregates."""
-

@@ -114,7 +114,9 @@ def _not(node: exp.Expression) -> Expression:
 
 def _is(node: exp.Expression) -> Expression:
     if not isinstance(node.expression, exp.Null):
-        raise BadExpression(f"{node.sql()!r} is not supported", hint="IS compares with null only; a Bool is a condition")
+        raise BadExpression(
+            f"{node.sql()!r} is not supported", hint="IS compares with null only; a Bool is a condition"
+        )
     return Call(Op.IS_NULL, (_tree(node.this),))
 
 

@@ -13,6 +13,7 @@ from diptych.ground.expression import Call, Column, Expression, Literal, Op
 from diptych.ground.instants import instant
 from diptych.ground.values import Timestamp
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Expr:
     """An expression under construction; comparison operators build trees, so ``tree`` is what to compare."""
@@ -80,7 +81,9 @@ class Expr:
         return Expr(Call(Op.NOT, (self.tree,)))
 
     def __bool__(self) -> bool:
-        raise DeclarationError("an expression has no truth of its own; combine with & | ~ instead of and, or, not")
+        raise DeclarationError(
+            "an expression has no truth of its own; combine with & | ~ instead of and, or, not"
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
