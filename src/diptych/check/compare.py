@@ -157,7 +157,8 @@ def _differ(one: pa.Array, other: pa.Array) -> Mask:
     """Where two arrays of one type differ to the bit; what nulls give is not defined."""
     if pa.types.is_floating(one.type):
         a, b = _floats(one), _floats(other)
-        return (a.view(np.int64) != b.view(np.int64)) | np.isnan(a)
+        wrong: Mask = (a.view(np.int64) != b.view(np.int64)) | np.isnan(a)
+        return wrong
     unequal = pc.fill_null(pc.not_equal(one, other), True)
     return np.asarray(unequal.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
@@ -172,7 +173,8 @@ def _floats_differ(one: pa.Array, other: pa.Array, tolerance: float, magnitude: 
     with np.errstate(over="ignore", invalid="ignore"):
         near = np.abs(a - b) <= tolerance * scale
     both = np.isfinite(a) & np.isfinite(b)
-    return np.logical_not(np.where(both, near, a == b))
+    wrong: Mask = np.logical_not(np.where(both, near, a == b))
+    return wrong
 
 
 def _lists_differ(one: pa.Array, other: pa.Array) -> Mask:
