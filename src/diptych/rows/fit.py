@@ -7,7 +7,7 @@ What each type takes, beside null (and NaN, which is null in a number):
 - Float64: floats; integers that a float64 holds exactly.
 - Decimal(s): decimals without a digit beyond the scale; integers. Never floats, whose digits are not what was meant.
 - Timestamp: timestamps of any unit and zone, a naive one as UTC, a finer one only when it is a whole microsecond;
-  dates, as their midnight UTC. Never bare integers, whose unit is a guess.
+  dates, as their midnight UTC; integers, as instants: microseconds since the epoch.
 - String, Enum: text.
 """
 

@@ -27,7 +27,21 @@ class Misfit(IntEnum):
     @property
     def reason(self) -> str:
         """The code under which quarantine files the row."""
-        return self.name.lower()
+        return _REASONS[self]
+
+
+_REASONS = {
+    Misfit.FITS: "",
+    Misfit.NULL: "null",
+    Misfit.WRONG_TYPE: "type",
+    Misfit.INEXACT: "inexact",
+    Misfit.OUT_OF_RANGE: "range",
+    Misfit.INFINITE: "infinite",
+    Misfit.NOT_UTF8: "encoding",
+    Misfit.HAS_NUL: "nul",
+    Misfit.TOO_LONG: "length",
+    Misfit.NOT_IN_VOCABULARY: "vocabulary",
+}
 
 
 def spell(misfit: Misfit, kind: ValueType) -> str:

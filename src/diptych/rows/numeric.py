@@ -67,11 +67,10 @@ def float64_data(kind: Float64, column: pa.Array, valid: BoolArray) -> Outcome:
         if missing.any():
             valid = valid & ~missing
     elif pa.types.is_integer(column.type):
-        plain = dense(column, 0)
-        data = plain.astype(np.float64)
-        limit = 2.0**64 if plain.dtype == np.uint64 else 2.0**63
-        safe = np.where(np.abs(data) < limit, data, 0.0)
-        misfits[safe.astype(plain.dtype) != plain] = Misfit.INEXACT
+        whole, misfits = _whole(column)
+        data = whole.astype(np.float64)
+        safe = np.where(data < 2.0**63, data, 0.0)  # int64 has no 2^63 to compare with
+        misfits[(safe.astype(np.int64) != whole) & (misfits == Misfit.FITS)] = Misfit.INEXACT
     else:
         return None
     infinite = np.isinf(data)
@@ -134,11 +133,14 @@ def exactly(kind: Decimal, value: Any) -> tuple[int, Misfit]:
 
 
 def timestamp_data(column: pa.Array, valid: BoolArray) -> Outcome:
-    """Timestamps and dates, as microseconds since the epoch."""
+    """Timestamps, dates and instants, as microseconds since the epoch."""
     misfits = fits(column)
     if pa.types.is_timestamp(column.type):
         unit = column.type.unit
         ticks = dense(column.cast(pa.int64()), 0)
+    elif pa.types.is_integer(column.type):
+        unit = "us"
+        ticks, misfits = _whole(column)
     elif pa.types.is_date(column.type):
         unit = "ms" if pa.types.is_date64(column.type) else "d"
         ticks = dense(column.cast(pa.int64() if unit == "ms" else pa.int32()), 0).astype(np.int64)
@@ -149,7 +151,8 @@ def timestamp_data(column: pa.Array, valid: BoolArray) -> Outcome:
         return ticks // 1_000, valid, misfits
     size = DAY if unit == "d" else _UNITS[unit]
     misfits = _limit(ticks, -(-EARLIEST // size), LATEST // size, misfits)
-    return np.where(misfits == 0, ticks, 0) * size if misfits.any() else ticks * size, valid, misfits
+    ticks = np.where(misfits == Misfit.FITS, ticks, 0) if misfits.any() else ticks
+    return (ticks if size == 1 else ticks * size), valid, misfits
 
 
 def _limit(data: DataArray, ge: Any, le: Any, misfits: Codes) -> Codes:

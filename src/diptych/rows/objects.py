@@ -81,17 +81,8 @@ def _sort(kind: ValueType, item: Any) -> tuple[pa.DataType | Misfit, Any]:
 def _sort_int(kind: ValueType, item: int) -> tuple[pa.DataType | Misfit, Any]:
     if INT64_MIN <= item <= INT64_MAX:
         return pa.int64(), int(item)
-    match kind:
-        case Int64() | Decimal():
-            return Misfit.OUT_OF_RANGE, None
-        case Float64():
-            try:
-                nearest = float(item)
-            except OverflowError:
-                return Misfit.OUT_OF_RANGE, None
-            return (pa.float64(), nearest) if nearest == item else (Misfit.INEXACT, None)
-        case _:
-            return Misfit.WRONG_TYPE, None
+    number = isinstance(kind, Int64 | Float64 | Decimal | Timestamp)
+    return (Misfit.OUT_OF_RANGE if number else Misfit.WRONG_TYPE), None
 
 
 def _sort_text(item: str) -> tuple[pa.DataType | Misfit, Any]:
