@@ -1,6 +1,7 @@
 """Expressions written as text: SQL scalar expressions read into the one tree; the only declaring room with sqlglot."""
 
 import decimal
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -66,7 +67,7 @@ def _marked(text: str) -> str:
     tokens = sqlglot.tokenize(text)
     parts: list[str] = []
     done = 0
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in itertools.pairwise(tokens):
         bare = text[token.start : token.end + 1]
         if after.text == "(" and bare.lower() in FUNCTIONS:
             parts += [text[done : token.start], _MARK]

@@ -81,9 +81,7 @@ class Expr:
         return Expr(Call(Op.NOT, (self.tree,)))
 
     def __bool__(self) -> bool:
-        raise DeclarationError(
-            "an expression has no truth of its own; combine with & | ~ instead of and, or, not"
-        )
+        raise DeclarationError("an expression has no truth of its own; combine with & | ~ instead of and, or, not")
 
     __hash__ = None  # type: ignore[assignment]
 

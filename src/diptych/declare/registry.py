@@ -53,9 +53,7 @@ def collect(root: Path, modules: Iterable[str]) -> Collected:
             if not names:
                 exists = _entries(root)
                 hint = did_you_mean(entry, exists)
-                mistakes.append(
-                    Mistake(f"{FILE}:1", f"modules: nothing to import at {entry!r}", exists, hint)
-                )
+                mistakes.append(Mistake(f"{FILE}:1", f"modules: nothing to import at {entry!r}", exists, hint))
             for name in names:
                 try:
                     declarations += _declared(importlib.import_module(name))
@@ -76,9 +74,7 @@ def _closure(declaration: Declaration) -> Iterator[Declaration]:
 
 def _declared(module: ModuleType) -> list[Declaration]:
     values = list(vars(module).values())
-    return [
-        value for value in values if isinstance(value, (Entity, EventSource, FeatureView, FeatureService))
-    ]
+    return [value for value in values if isinstance(value, (Entity, EventSource, FeatureView, FeatureService))]
 
 
 def _module_names(root: Path, entry: str) -> list[str]:
@@ -105,11 +101,7 @@ def _failure(root: Path, name: str, error: BaseException) -> Mistake:
     """Why a module could not be imported, at the deepest line of the project's own that was involved."""
     if isinstance(error, SyntaxError) and error.filename:
         return Mistake(f"{error.filename}:{error.lineno}", f"cannot be read as Python: {error.msg}")
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(root)
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
     return Mistake(where, f"{type(error).__name__}: {error}")
 

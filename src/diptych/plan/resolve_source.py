@@ -28,7 +28,6 @@ from diptych.plan.typed import MAX_SCALE, Scope, spelled
 
 LONGEST_TEXT = 1024
 """The most bytes of a text column: every record of the online state holds that many."""
-_MOMENT = Timestamp(nullable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _check_range(findings: Findings, place: Place, what: str, type_: Int64 | Flo
     assert interval is not None
     if interval.low > interval.high:
         findings.add(place, f"{what}: nothing is between ge={type_.ge} and le={type_.le}")
-    elif not isinstance(type_, Float64) and not (INT64_MIN <= interval.low and interval.high <= INT64_MAX):
+    elif not isinstance(type_, Float64) and not (interval.low >= INT64_MIN and interval.high <= INT64_MAX):
         findings.add(place, f"{what}: the range leaves 64 bits")
 
 
@@ -132,7 +131,7 @@ def _check_vocabulary(findings: Findings, place: Place, what: str, values: tuple
 
 
 def _columns(source: EventSource, findings: Findings) -> dict[str, ValueType]:
-    """The declared columns, with the times that need no declaration; types that do not fit are noted."""
+    """The declared columns; types that do not fit are noted."""
     columns = dict(source.columns)
     for name, type_ in columns.items():
         what = f"column {name!r} of source {source.name!r}"
@@ -141,10 +140,11 @@ def _columns(source: EventSource, findings: Findings) -> dict[str, ValueType]:
     for role, name in (("timestamp", source.timestamp), ("known_at", source.known_at)):
         if name is None:
             continue
-        if not isinstance(columns.setdefault(name, _MOMENT), Timestamp):
-            what = (
-                f"{role} {name!r} of source {source.name!r} must be a Timestamp, not {spelled(columns[name])}"
-            )
+        if name not in columns:
+            what = f"{role} of source {source.name!r} is an unknown column {name!r}"
+            findings.unknown(source.place, what, name, columns)
+        elif not isinstance(columns[name], Timestamp):
+            what = f"{role} {name!r} of source {source.name!r} must be a Timestamp, not {spelled(columns[name])}"
             findings.add(source.place, what)
     return columns
 
@@ -184,9 +184,7 @@ def _derive(
         what = f"derived column {name!r} of source {source.name!r}"
         check_column(findings, source.place, what, name)
         if name in types:
-            findings.add(
-                source.place, f"{what} has the name of another column", hint="give it a name of its own"
-            )
+            findings.add(source.place, f"{what} has the name of another column", hint="give it a name of its own")
             continue
         bounded = findings.expression(source.place, what, written, scope, ranges)
         types[name] = None

@@ -15,7 +15,17 @@ from diptych.declare.functions import BadExpression
 from diptych.declare.mistakes import did_you_mean
 from diptych.ground.expression import Call, Column, Expression, Literal, Op, columns_of
 from diptych.ground.values import (
-    INT64_MAX, INT64_MIN, Bool, Decimal, Enum, Float64, Int64, ResultType, String, Timestamp, ValueType,
+    INT64_MAX,
+    INT64_MIN,
+    Bool,
+    Decimal,
+    Enum,
+    Float64,
+    Int64,
+    ResultType,
+    String,
+    Timestamp,
+    ValueType,
 )  # fmt: skip
 
 MAX_SCALE = 18
@@ -56,9 +66,7 @@ def type_condition(tree: Expression, scope: Scope) -> Expression:
     """The typed tree of something that must be Bool."""
     condition = type_expression(tree, scope)
     if not isinstance(condition.type, Bool):
-        raise BadExpression(
-            f"must be a condition (Bool), not {spelled(condition.type)}", hint="compare: x > 0"
-        )
+        raise BadExpression(f"must be a condition (Bool), not {spelled(condition.type)}", hint="compare: x > 0")
     return condition
 
 
@@ -92,9 +100,7 @@ def spelled(type_: ResultType | None) -> str:
 
 
 def _check_columns(tree: Expression, scope: Scope) -> None:
-    unknown = sorted(
-        {name for name in columns_of(tree) if name not in scope.columns and name not in scope.substitutes}
-    )
+    unknown = sorted({name for name in columns_of(tree) if name not in scope.columns and name not in scope.substitutes})
     if unknown:
         names = ", ".join(repr(name) for name in unknown)
         hints = [hint for name in unknown if (hint := did_you_mean(name, scope.names()))]
@@ -295,11 +301,7 @@ def _need(op: Op, tree: Expression, kinds: tuple[type, ...]) -> Expression:
     closed = _closed(tree)
     if not isinstance(closed.type, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
-        hint = (
-            "seconds_between(start, end) is the difference of two"
-            if isinstance(closed.type, Timestamp)
-            else ""
-        )
+        hint = "seconds_between(start, end) is the difference of two" if isinstance(closed.type, Timestamp) else ""
         raise BadExpression(f"{op.value} needs {wanted}, not {spelled(closed.type)}", hint=hint)
     return closed
 
@@ -396,11 +398,7 @@ def _no_null(op: Op, args: tuple[Expression, ...]) -> None:
 
 def _check_words(args: tuple[Expression, ...]) -> None:
     """A text that a column can never hold is a slip of the pen."""
-    words = [
-        argument.value
-        for argument in args
-        if isinstance(argument, Literal) and isinstance(argument.value, str)
-    ]
+    words = [argument.value for argument in args if isinstance(argument, Literal) and isinstance(argument.value, str)]
     for argument in args:
         match argument:
             case Literal():
@@ -410,17 +408,13 @@ def _check_words(args: tuple[Expression, ...]) -> None:
             case Column(name, String(max_bytes)):
                 for word in words:
                     if len(word.encode()) > max_bytes:
-                        raise BadExpression(
-                            f"{word!r} can never equal {name!r}, which has at most {max_bytes} bytes"
-                        )
+                        raise BadExpression(f"{word!r} can never equal {name!r}, which has at most {max_bytes} bytes")
 
 
 def _check_vocabulary(name: str, values: tuple[str, ...], words: list[str]) -> None:
     for word in words:
         if word not in values:
-            raise BadExpression(
-                f"{word!r} is not in the vocabulary of {name!r}", values, did_you_mean(word, values)
-            )
+            raise BadExpression(f"{word!r} is not in the vocabulary of {name!r}", values, did_you_mean(word, values))
 
 
 def _logical(op: Op, args: tuple[Expression, ...]) -> Expression:
@@ -472,9 +466,7 @@ def _seconds_between(op: Op, args: tuple[Expression, ...]) -> Expression:
 def _calendar(op: Op, args: tuple[Expression, ...]) -> Expression:
     zone = args[1]
     if not isinstance(zone, Literal) or not isinstance(zone.value, str):
-        raise BadExpression(
-            f"{op.value} needs a time zone as a text", hint=f"{op.value}(request_time, 'UTC')"
-        )
+        raise BadExpression(f"{op.value} needs a time zone as a text", hint=f"{op.value}(request_time, 'UTC')")
     known = zoneinfo.available_timezones()
     if zone.value not in known:
         raise BadExpression(f"unknown time zone {zone.value!r}", hint=did_you_mean(zone.value, known))
