@@ -137,7 +137,8 @@ def lit(value: object) -> Expr:
             return Expr(Literal(value))
         case float() | decimal.Decimal():
             raise BadExpression(f"{value} is not a finite number", hint="write null for a missing value")
-    raise DeclarationError(f"{value!r} ({type(value).__name__}) cannot be a constant of an expression")
+        case _:
+            raise DeclarationError(f"{value!r} ({type(value).__name__}) cannot be a constant of an expression")
 
 
 def function(name: str, *args: Operand) -> Expr:

@@ -69,6 +69,8 @@ def _closure(declaration: Declaration) -> Iterator[Declaration]:
         case FeatureService():
             for use in declaration.features:
                 yield from _closure(use.view if isinstance(use, ViewUse) else use)
+        case Entity() | EventSource():
+            pass
     yield declaration
 
 

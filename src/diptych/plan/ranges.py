@@ -65,7 +65,8 @@ def declared(type_: ResultType) -> Interval | None:
             return Interval(-MAX_FLOAT if ge is None else float(ge), MAX_FLOAT if le is None else float(le))
         case Timestamp():
             return _ANY_TIME
-    return None
+        case _:
+            return None
 
 
 def bound(tree: Expression, ranges: Ranges, known: Known | None = None) -> tuple[Expression, Interval | None]:
@@ -118,7 +119,8 @@ def constant(value: object, type_: ResultType | None) -> Interval | None:
         case (Decimal(scale), decimal.Decimal()):
             unscaled = int(_unscaled(value, scale))
             return Interval(unscaled, unscaled, whole=True)
-    return None
+        case _:
+            return None
 
 
 def _unscaled(value: decimal.Decimal | int, scale: int) -> decimal.Decimal:

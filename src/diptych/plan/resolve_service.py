@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from diptych.declare.service import FeatureService
 from diptych.declare.view import FeatureView, ViewUse
-from diptych.ground.expression import Call, Column, Expression
+from diptych.ground.expression import Call, Column, Expression, Literal
 from diptych.ground.values import ListOf, Timestamp, ValueType
 from diptych.plan import nodes
 from diptych.plan.findings import Bounded, Findings
@@ -162,7 +162,8 @@ def _full_names(tree: Expression) -> Expression:
             return Column(name.replace(".", SEPARATOR), type_)
         case Call(op, args, type_):
             return Call(op, tuple(_full_names(argument) for argument in args), type_)
-    return tree
+        case Literal():
+            return tree
 
 
 def _check_collisions(service: FeatureService, findings: Findings) -> None:

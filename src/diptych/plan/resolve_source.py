@@ -59,7 +59,8 @@ def resolve_source(source: EventSource, findings: Findings) -> ResolvedSource:
     what = f"source {source.name!r}"
     check_name(findings, source.place, what, source.name)
     columns = _columns(source, findings)
-    types: dict[str, ValueType | None] = dict(columns)
+    times = {name: None for name in (source.timestamp, source.known_at) if name is not None}
+    types: dict[str, ValueType | None] = {**times, **columns}
     ranges: dict[str, Interval | None] = {name: declared(type_) for name, type_ in columns.items()}
     scope = Scope(types, f"column of {what}")
     derive = _derive(source, scope, types, ranges, findings)
@@ -102,6 +103,8 @@ def check_type(findings: Findings, place: Place, what: str, type_: ValueType) ->
             _check_vocabulary(findings, place, what, values)
         case Int64() | Float64() | Decimal():
             _check_range(findings, place, what, type_)
+        case _:
+            pass
 
 
 def _check_range(findings: Findings, place: Place, what: str, type_: Int64 | Float64 | Decimal) -> None:
@@ -133,9 +136,9 @@ def _check_vocabulary(findings: Findings, place: Place, what: str, values: tuple
 def _columns(source: EventSource, findings: Findings) -> dict[str, ValueType]:
     """The declared columns; types that do not fit are noted."""
     columns = dict(source.columns)
-    for name, type_ in columns.items():
-        what = f"column {name!r} of source {source.name!r}"
-        check_column(findings, source.place, what, name)
+    for column, type_ in columns.items():
+        what = f"column {column!r} of source {source.name!r}"
+        check_column(findings, source.place, what, column)
         check_type(findings, source.place, what, type_)
     for role, name in (("timestamp", source.timestamp), ("known_at", source.known_at)):
         if name is None:

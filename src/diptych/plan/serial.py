@@ -93,6 +93,11 @@ def _plain(value: object) -> Any:
             return [_plain(item) for item in value]
         case Mapping():
             return {str(name): _plain(item) for name, item in value.items()}
+        case _:
+            return _plain_node(value)
+
+
+def _plain_node(value: object) -> dict[str, Any]:
     name = type(value).__name__
     assert _CLASSES.get(name) is type(value), f"{name} is no node of the plan"
     fields = dataclasses.fields(value)  # type: ignore[arg-type]

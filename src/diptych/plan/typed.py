@@ -96,7 +96,8 @@ def spelled(type_: ResultType | None) -> str:
             return f"String({max_bytes})"
         case Enum(values):
             return f"Enum({', '.join(map(repr, values[:4]))}{', ...' if len(values) > 4 else ''})"
-    return type(type_).__name__
+        case _:
+            return type(type_).__name__
 
 
 def _check_columns(tree: Expression, scope: Scope) -> None:
@@ -259,6 +260,8 @@ def _join(op: str, a: ValueType, b: ValueType) -> ValueType:
             return b
         case (String() | Enum(), String() | Enum()):
             return a if a == b else String(max(a.max_bytes, b.max_bytes))
+        case _:
+            pass
     if type(a) is not type(b):
         raise BadExpression(f"{op}: {spelled(a)} and {spelled(b)} do not go together", hint=_join_hint(a, b))
     return a
@@ -278,6 +281,8 @@ def _join_literal(op: str, type_: ValueType, value: object) -> ValueType:
             return Decimal(max(scale, _digits(value)))
         case (Int64() | Float64() | Decimal(), float() | decimal.Decimal()):
             return Float64()
+        case _:
+            pass
     raise BadExpression(f"{op}: {spelled(type_)} and {value!r} do not go together")
 
 
@@ -409,6 +414,8 @@ def _check_words(args: tuple[Expression, ...]) -> None:
                 for word in words:
                     if len(word.encode()) > max_bytes:
                         raise BadExpression(f"{word!r} can never equal {name!r}, which has at most {max_bytes} bytes")
+            case _:
+                continue
 
 
 def _check_vocabulary(name: str, values: tuple[str, ...], words: list[str]) -> None:
