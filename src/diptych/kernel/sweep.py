@@ -57,7 +57,7 @@ from diptych.kernel.code import (
 from diptych.kernel.jit import entry, inner
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats
-from diptych.kernel.words import add_wide, compare, floor_to, hash_words, multiply, sub_wide
+from diptych.kernel.words import add_wide, compare, floor_to, mix, multiply, sub_wide
 
 
 @entry
@@ -194,7 +194,7 @@ def _number_values(code, red, words, mine):
     value, width = code[red + RED_VALUE], code[red + RED_WORDS]
     different = 0
     for i in range(count):
-        slot = np.int64(hash_words(words, mine[i] + value, width) & np.uint64(size - 1))
+        slot = np.int64(_spread(words, mine[i] + value, width) & np.uint64(size - 1))
         while slots[slot] >= 0 and compare(words, mine[slots[slot]] + value, mine[i] + value, width) != 0:
             slot = (slot + 1) & (size - 1)
         if slots[slot] < 0:
@@ -204,6 +204,15 @@ def _number_values(code, red, words, mine):
         else:
             numbers[i] = numbers[slots[slot]]
     return numbers, np.zeros(different, np.int64)
+
+
+@inner
+def _spread(words, at, count):
+    """A well-spread unsigned word out of a value of ``count`` words."""
+    spread = mix(words[at])
+    for i in range(1, count):
+        spread = mix(np.int64(spread ^ np.uint64(words[at + i])))
+    return spread
 
 
 @inner
