@@ -76,11 +76,12 @@ def sweep(code, words, record_ends, instants, query_ends, out, marks):
         rows = np.arange(record, record_ends[entity]) * code[RECORD_WORDS]
         rows = rows[: drop_repeats(code, words, rows, len(rows))]
         times = instants[query : query_ends[entity]]
+        order = _arrival_order(words, rows)
         results = np.zeros((len(times), code[RESULT_WORDS]), np.int64)
         states = np.zeros((len(times), code[REDUCTIONS]), np.int64)
         for i in range(code[REDUCERS]):
             if code[code[REDUCERS_AT] + i * RED_ROW + RED_USES] > 0:
-                _sweep_reducer(code, i, words, rows, times, results, states)
+                _sweep_reducer(code, i, words, rows, order, times, results, states)
         for i in range(len(times)):
             at = query + i
             write_features(
@@ -90,7 +91,7 @@ def sweep(code, words, record_ends, instants, query_ends, out, marks):
 
 
 @inner
-def _sweep_reducer(code, reducer, words, rows, times, results, states):
+def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     """Writes the results of all reductions of one reducer, for one entity."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
     op = code[red + RED_OP]
@@ -98,11 +99,9 @@ def _sweep_reducer(code, reducer, words, rows, times, results, states):
     count = gather(code, red, words, rows, 0, len(rows), mine)
     mine = mine[:count]
     arrivals = np.empty(count, np.int64)
-    ordered = True
     for i in range(count):
-        arrivals[i] = max(words[mine[i] + TS], words[mine[i] + KNOWN_AT]) + 1
-        ordered &= i == 0 or arrivals[i - 1] <= arrivals[i]
-    turns = np.arange(count) if ordered else np.argsort(arrivals, kind="mergesort")
+        arrivals[i] = _arrival(words, mine[i])
+    turns = _turns_of(rows, order, mine)
     if op == MIN or op == MAX or op == SUM_FLOAT or op == MOMENTS_FLOAT:
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
@@ -115,6 +114,43 @@ def _sweep_reducer(code, reducer, words, rows, times, results, states):
                     _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states)
                 else:
                     _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, times, results, states)
+
+
+@inner
+def _arrival(words, row):
+    """The first instant at which an event can be seen."""
+    return max(words[row + TS], words[row + KNOWN_AT]) + 1
+
+
+@inner
+def _arrival_order(words, rows):
+    """The indices of an entity's records in the order of arrival."""
+    arrivals = np.empty(len(rows), np.int64)
+    ordered = True
+    for i in range(len(rows)):
+        arrivals[i] = _arrival(words, rows[i])
+        ordered &= i == 0 or arrivals[i - 1] <= arrivals[i]
+    return np.arange(len(rows)) if ordered else np.argsort(arrivals, kind="mergesort")
+
+
+@inner
+def _turns_of(rows, order, mine):
+    """The indices of a reducer's own records, a part of all in the same order, in the order of arrival."""
+    if len(mine) == len(rows):
+        return order
+    places = np.full(len(rows), -1, np.int64)
+    taken = 0
+    for i in range(len(rows)):
+        if taken < len(mine) and rows[i] == mine[taken]:
+            places[i] = taken
+            taken += 1
+    turns = np.empty(len(mine), np.int64)
+    count = 0
+    for i in order:
+        if places[i] >= 0:
+            turns[count] = places[i]
+            count += 1
+    return turns
 
 
 @inner
