@@ -1,13 +1,12 @@
 """The store's operations as conversations over one link, the same for blocking and asyncio callers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from functools import partial
 from typing import TypeVar, cast
 
 from hiredis import ReplyError
 
+from diptych.serve.stores.appends import BATCH_BYTES, LEAST_LIFE_MS, append_batches, check_appends
 from diptych.serve.stores.calls import Call, instant_of
-from diptych.serve.stores.errors import StoreMisuse
 from diptych.serve.stores.protocol import Committed, DocumentChange, Seed, Seeded, Swap
 from diptych.serve.stores.replies import Command, pack
 from diptych.serve.stores.scripts import COMPARE_AND_SET, SEED, SWAP, Script
@@ -18,12 +17,9 @@ Operation = Callable[[Call], Coroutine[object, object, T]]
 READ_BATCH = 4096
 """Keys of one MGET: bounds how long it holds the server, which serves one command at a time."""
 BATCH_COMMANDS = 2000
-BATCH_BYTES = 1 << 20
-"""Commands and bytes of one pipeline: bounds what the server buffers in answers and what a cut puts in doubt."""
+"""Commands of one pipeline."""
 SCAN_BATCH = 1000
 GLOB_SIGNS = b"*?[]\\^-"
-LEAST_LIFE_MS = 60_000
-"""How long a key lives on whose instant of expiry has passed already: an event time must never delete it."""
 
 SEEDED = (Seeded.WRITTEN, Seeded.MERGED, Seeded.ALREADY)
 
@@ -51,39 +47,13 @@ async def _get_batch(call: Call, keys: Sequence[bytes]) -> list[bytes | None]:
 
 
 def append_many(items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int] | None) -> Operation[list[int]]:
-    """Per key PEXPIREAT GT, APPEND, PEXPIRE NX.
+    """Per key PEXPIREAT GT, APPEND, PEXPIRE NX, pipelined."""
+    check_appends(items, expire_at_ms)
 
-    The record lands in a key whose life was prolonged before, and a key made by it has an expiry right after. GT cannot
-    delete: an instant that has passed is less than the expiry of any key that lives. NX could, so it is given the
-    time to live instead of the instant: however late the server comes to it, that lies in its future.
-    """
-    if expire_at_ms is not None and len(expire_at_ms) != len(items):
-        raise StoreMisuse(f"append_many got {len(items)} records and {len(expire_at_ms)} instants of expiry")
-    if expire_at_ms is None:
-        return partial(_append_plain, items)
-    return partial(_append_expiring, items, expire_at_ms)
+    async def operation(call: Call) -> list[int]:
+        return await append_batches(call, items, expire_at_ms)
 
-
-async def _append_plain(items: Sequence[tuple[bytes, bytes]], call: Call) -> list[int]:
-    replies = await _in_batches(call, [pack(("APPEND", key, record)) for key, record in items])
-    return cast(list[int], replies)
-
-
-async def _append_expiring(items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int], call: Call) -> list[int]:
-    lengths: list[int] = []
-    for part in _batches([len(record) for _, record in items], BATCH_COMMANDS // 3):
-        now_ms = call.clock.now_ms()
-        commands: list[Command] = []
-        for (key, record), instant in zip(items[part], expire_at_ms[part], strict=True):
-            commands += (
-                ("PEXPIREAT", key, instant, "GT"),
-                ("APPEND", key, record),
-                ("PEXPIRE", key, max(instant - now_ms, LEAST_LIFE_MS), "NX"),
-            )
-        replies = await call.ask_all([*commands, ("TIME",)])
-        call.clock.observe(replies[-1])
-        lengths += cast(list[int], replies[1:-1:3])
-    return lengths
+    return operation
 
 
 def append_with_positions(
