@@ -1,0 +1,1 @@
+"""What plug-ins and users import to test their own parts against Diptych's contracts."""
