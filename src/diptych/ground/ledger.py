@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one task is: ``done`` of ``total`` units (total None: unknown); rows, bytes and seconds are this run's."""
+    """How far one task is: ``done`` of ``total`` units (total None: unknown); the rest is this run's."""
 
     task: str
     unit: str

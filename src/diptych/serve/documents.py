@@ -31,9 +31,11 @@ def decode(key: bytes, raw: bytes) -> dict[str, Any]:
     try:
         document = json.loads(raw)
     except ValueError as error:
-        raise CorruptDocument(f"the document {key.decode()!r} is not JSON ({error}); somebody else wrote there") from error
+        raise CorruptDocument(
+            f"the document {key.decode()!r} is not JSON ({error}); somebody else wrote there"
+        ) from error
     if not isinstance(document, dict):
-        raise CorruptDocument(f"the document {key.decode()!r} is not a JSON object; somebody else wrote there")
+        raise CorruptDocument(f"the document {key.decode()!r} is not a JSON object: somebody else wrote it")
     return document
 
 
@@ -43,7 +45,9 @@ def fetch(store: KeyValueStore, key: bytes) -> dict[str, Any] | None:
     return None if raw is None else decode(key, raw)
 
 
-def change(store: KeyValueStore, key: bytes, step: Callable[[dict[str, Any] | None], Document | None]) -> Document | None:
+def change(
+    store: KeyValueStore, key: bytes, step: Callable[[dict[str, Any] | None], Document | None]
+) -> Document | None:
     """Replace a document by ``step`` of it, again from the start whenever another process was faster.
 
     ``step`` sees the current document (None if absent) and returns the new one, or None to leave it as it is.

@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.compile.online import LAYOUT_VERSION
 from diptych.ground.errors import DiptychError
+from diptych.kernel.code import FORMAT as LAYOUT_VERSION
 from diptych.plan import serial
 from diptych.plan.nodes import Registry, View
 from diptych.serve import documents

@@ -27,9 +27,7 @@ class Position:
 
     def encode(self) -> bytes:
         """The document's bytes."""
-        return documents.encode(
-            {"offset": self.offset, "committed_at": self.committed_at, "consumer": self.consumer}
-        )
+        return documents.encode({"offset": self.offset, "committed_at": self.committed_at, "consumer": self.consumer})
 
 
 @dataclass(frozen=True, slots=True)
