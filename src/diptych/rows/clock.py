@@ -23,12 +23,14 @@ def part(op: Op, instants: Instants, zone: str) -> Instants:
     day = local // DAY
     match op:
         case Op.HOUR:
-            return (local - day * DAY) // HOUR
+            hour: Instants = (local - day * DAY) // HOUR
+            return hour
         case Op.DAY_OF_WEEK:
             return (day + 3) % 7 + 1  # the epoch was a Thursday
         case Op.DAY_OF_MONTH:
             date = day.astype("M8[D]")
-            return (date - date.astype("M8[M]")).astype(np.int64) + 1
+            since_first: Instants = (date - date.astype("M8[M]")).astype(np.int64)
+            return since_first + 1
         case Op.MONTH:
             return day.astype("M8[D]").astype("M8[M]").astype(np.int64) % 12 + 1
         case Op.YEAR:

@@ -72,7 +72,7 @@ def spell(misfit: Misfit, kind: ValueType) -> str:
 def signature(kind: ValueType) -> str:
     """A type as its author wrote it, without nullability."""
     match kind:
-        case Int64(ge, le) | Float64(ge, le):
+        case Int64(ge=ge, le=le) | Float64(ge=ge, le=le):
             return f"{type(kind).__name__}({_limits(ge, le)})"
         case Decimal(scale, ge, le):
             limits = _limits(ge, le)
