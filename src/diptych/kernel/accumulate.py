@@ -5,7 +5,6 @@ the same in a tile. Floats live in the same words by their bits; ``floats`` is t
 """
 
 import numpy as np
-from numba import njit
 
 from diptych.kernel.code import (
     COUNT,
@@ -35,7 +34,7 @@ from diptych.kernel.code import (
     RED_TILE_FLAG,
     RED_VALUE,
     RED_WORDS,
-    RDN_FLOAT,
+    RDN_FORM,
     SEEN,
     SUM_FLOAT,
     SUM_NARROW,
@@ -44,6 +43,7 @@ from diptych.kernel.code import (
     TS,
     VALID,
 )
+from diptych.kernel.jit import inner
 from diptych.kernel.words import (
     add_wide,
     as_float,
@@ -51,157 +51,205 @@ from diptych.kernel.words import (
     compare,
     compare_between,
     flip,
-    hash_words,
+    mix,
     multiply,
+    plain,
     squared_deviations,
 )
 
-
-@njit(cache=True, inline="always")
-def matches(code, red, words, row):
-    """Whether the reducer takes the record at ``row``: its condition is true, its input not null, the tiles' share not."""
-    flags = row + FLAGS
-    return (
-        (words[flags] & code[red + RED_MASK]) == code[red + RED_EXPECT]
-        and (words[flags + code[red + RED_FLAG_1]] & code[red + RED_MASK_1]) == code[red + RED_MASK_1]
-        and (words[flags + code[red + RED_FLAG_2]] & code[red + RED_MASK_2]) == code[red + RED_MASK_2]
-    )
+_ONE = np.uint64(1)
 
 
-@njit(cache=True)
+@inner
+def gather(code, red, words, rows, begin, end, hits):
+    """Puts into ``hits`` those of ``rows[begin:end]`` that the reducer takes, in their order; returns how many.
+
+    It takes a record whose condition is true and whose input is not null; a tiled one takes no counted record.
+    """
+    mask, expect = code[red + RED_MASK], code[red + RED_EXPECT]
+    flag_1, mask_1 = FLAGS + code[red + RED_FLAG_1], code[red + RED_MASK_1]
+    flag_2, mask_2 = FLAGS + code[red + RED_FLAG_2], code[red + RED_MASK_2]
+    more = mask_1 | mask_2
+    count = 0
+    for i in range(begin, end):
+        row = rows[i]
+        hits[count] = row
+        taken = words[row + FLAGS] & mask == expect
+        if more != 0 and taken:
+            taken = words[row + flag_1] & mask_1 == mask_1 and words[row + flag_2] & mask_2 == mask_2
+        count += taken
+    return count
+
+
+@inner
 def clear(code, red, acc):
     """Makes the reducer's accumulator its identity."""
     at = code[red + RED_ACC]
-    acc[at : at + code[red + RED_ACC_WORDS]] = 0
+    for i in range(code[red + RED_ACC_WORDS]):
+        acc[at + i] = 0
 
 
-@njit(cache=True)
-def lift(code, red, words, rows, begin, end, acc, floats, table):
-    """Takes in the matching records among ``rows[begin:end]``, positions in ``words``, newest first.
+@inner
+def lift(code, red, words, hits, count, acc, floats, table):
+    """Takes in the records at ``hits[:count]``, at least one, which ``gather`` chose: newest first.
 
     ``table`` holds one open-addressing hash table of positions per DISTINCT reducer (-1 is free).
     """
     op = code[red + RED_OP]
     at = code[red + RED_ACC]
     value = code[red + RED_VALUE]
+    seen = acc[at] != 0
+    acc[at] = 1
     if op == COUNT:
-        count = np.int64(0)
-        for i in range(begin, end):
-            if matches(code, red, words, rows[i]):
-                count += 1
         acc[at + 1] += count
-        acc[at] |= count > 0
     elif op == SUM_NARROW:
-        total = acc[at + 1]
-        for i in range(begin, end):
-            if matches(code, red, words, rows[i]):
-                total += words[rows[i] + value]
-                acc[at] = 1
-        acc[at + 1] = total
+        total = np.int64(0)
+        for i in range(count):
+            total += words[hits[i] + value]
+        acc[at + 1] += total
     elif op == SUM_FLOAT:
         sum_float = floats[at + 1]
-        for i in range(begin, end):
-            if matches(code, red, words, rows[i]):
-                sum_float += as_float(flip(words[rows[i] + value]))
-                acc[at] = 1
+        for i in range(count):
+            sum_float += as_float(flip(words[hits[i] + value]))
         floats[at + 1] = sum_float
     elif op == SUM_WIDE:
         low, high = acc[at + 1], acc[at + 2]
-        for i in range(begin, end):
-            if matches(code, red, words, rows[i]):
-                x = words[rows[i] + value]
-                low, high = add_wide(low, high, x, x >> 63)
-                acc[at] = 1
+        for i in range(count):
+            x = words[hits[i] + value]
+            low, high = add_wide(low, high, x, x >> 63)
         acc[at + 1], acc[at + 2] = low, high
-    else:
-        for i in range(begin, end):
-            if matches(code, red, words, rows[i]):
-                _lift_one(code, red, op, at, value, words, rows[i], acc, floats, table)
-
-
-@njit(cache=True)
-def _lift_one(code, red, op, at, value, words, row, acc, floats, table):
-    if op == MIN:
-        if acc[at] == 0 or words[row + value] < acc[at + 1]:
-            acc[at + 1] = words[row + value]
+    elif op == MIN:
+        least = acc[at + 1] if seen else words[hits[0] + value]
+        for i in range(count):
+            least = min(least, words[hits[i] + value])
+        acc[at + 1] = least
     elif op == MAX:
-        if acc[at] == 0 or words[row + value] > acc[at + 1]:
-            acc[at + 1] = words[row + value]
-    elif op == FIRST or op == LAST:
-        _keep_edge(op, code[red + RED_WORDS], at, words, row + TS, row + value, acc)
+        most = acc[at + 1] if seen else words[hits[0] + value]
+        for i in range(count):
+            most = max(most, words[hits[i] + value])
+        acc[at + 1] = most
+    elif op == LAST:
+        i = 0
+        newest = words[hits[0] + TS]
+        while i < count and words[hits[i] + TS] == newest:
+            seen = _keep_edge(op, seen, code[red + RED_WORDS], at, words, hits[i] + TS, hits[i] + value, acc)
+            i += 1
+    elif op == FIRST:
+        i = count - 1
+        oldest = words[hits[i] + TS]
+        while i >= 0 and words[hits[i] + TS] == oldest:
+            seen = _keep_edge(op, seen, code[red + RED_WORDS], at, words, hits[i] + TS, hits[i] + value, acc)
+            i -= 1
     elif op == MOMENTS_EXACT:
-        x = words[row + value]
-        acc[at + 1] += 1
-        acc[at + 2], acc[at + 3] = add_wide(acc[at + 2], acc[at + 3], x, x >> 63)
-        low, high = multiply(x, x)
-        acc[at + 4], acc[at + 5] = add_wide(acc[at + 4], acc[at + 5], low, high)
+        _lift_exact_moments(words, hits, count, value, at, acc)
     elif op == MOMENTS_FLOAT:
-        y = as_float(flip(words[row + value]))
-        acc[at + 1] += 1
-        delta = y - floats[at + 2]
-        floats[at + 2] += delta / acc[at + 1]
-        floats[at + 3] += delta * (y - floats[at + 2])
+        _lift_float_moments(words, hits, count, value, at, acc, floats)
     elif op == DISTINCT:
-        acc[at + 1] += _enter(table[code[red + RED_TABLE]], words, row + value, value, code[red + RED_WORDS])
+        entered = _enter_all(table[code[red + RED_TABLE]], words, hits, count, value, code[red + RED_WORDS])
+        acc[at + 1] += entered
     else:
-        _enlist(code, red, at, value, words, row, acc)
-    acc[at] = 1
+        _enlist_all(code, red, at, value, words, hits, count, acc)
 
 
-@njit(cache=True)
-def _keep_edge(op, size, at, words, ts, value, acc):
-    """Keeps the least (FIRST) or greatest (LAST) of (ts, value) in ``acc[at + 1:]``."""
-    if acc[at] != 0:
-        order = 0
+@inner
+def _lift_exact_moments(words, hits, count, value, at, acc):
+    low, high, square_low, square_high = acc[at + 2], acc[at + 3], acc[at + 4], acc[at + 5]
+    for i in range(count):
+        x = words[hits[i] + value]
+        low, high = add_wide(low, high, x, x >> 63)
+        product_low, product_high = multiply(x, x)
+        square_low, square_high = add_wide(square_low, square_high, product_low, product_high)
+    acc[at + 1] += count
+    acc[at + 2], acc[at + 3], acc[at + 4], acc[at + 5] = low, high, square_low, square_high
+
+
+@inner
+def _lift_float_moments(words, hits, count, value, at, acc, floats):
+    pivot = as_float(flip(words[hits[0] + value]))  # sums of differences: large equal values neither overflow nor drift
+    offset = 0.0
+    for i in range(count):
+        offset += as_float(flip(words[hits[i] + value])) - pivot
+    mean = pivot + offset / count
+    squares = 0.0
+    for i in range(count):
+        delta = as_float(flip(words[hits[i] + value])) - mean
+        squares += delta * delta
+    if acc[at + 1] == 0:
+        acc[at + 1], floats[at + 2], floats[at + 3] = count, mean, squares
+    else:
+        _combine_moments(count, mean, squares, acc, floats, at)
+
+
+@inner
+def _keep_edge(op, seen, size, at, words, ts, value, acc):
+    """Keeps the least (FIRST) or greatest (LAST) of (ts, value) in ``acc[at + 1:]``; always True: something is seen."""
+    if seen:
         if words[ts] != acc[at + 1]:
             order = -1 if words[ts] < acc[at + 1] else 1
         else:
             order = compare_between(words, value, acc, at + 2, size)
         if (op == FIRST and order >= 0) or (op == LAST and order <= 0):
-            return
+            return True
     acc[at + 1] = words[ts]
     for i in range(size):
         acc[at + 2 + i] = words[value + i]
+    return True
 
 
-@njit(cache=True)
-def _enter(table, words, value_at, offset, size):
-    """Puts a value into a set of positions; 1 if it was not there."""
-    mask = len(table) - 1
-    slot = np.int64(hash_words(words, value_at, size) & np.uint64(mask))
-    while table[slot] >= 0:
-        if compare(words, table[slot], value_at, size) == 0:
-            return 0
-        slot = (slot + 1) & mask
-    table[slot] = value_at
-    return 1
+@inner
+def _enter_all(table, words, hits, count, value, size):
+    """Puts the values of the records into a set of positions; returns how many were not there."""
+    mask = np.uint64(len(table) - 1)
+    entered = 0
+    for i in range(count):
+        at = hits[i] + value
+        spread = mix(words[at])
+        for j in range(1, size):
+            spread = mix(np.int64(spread ^ np.uint64(words[at + j])))
+        slot = spread & mask
+        while table[slot] >= 0:
+            other = table[slot]
+            j = 0
+            while j < size and words[at + j] == words[other + j]:
+                j += 1
+            if j == size:
+                break
+            slot = (slot + _ONE) & mask
+        if table[slot] < 0:
+            table[slot] = at
+            entered += 1
+    return entered
 
 
-@njit(cache=True)
-def _enlist(code, red, at, value, words, row, acc):
+@inner
+def _enlist_all(code, red, at, value, words, hits, count, acc):
     """Keeps the last n records by (ts, value), greatest first; records come newest first."""
-    n, size, held = code[red + RED_LENGTH], code[red + RED_WORDS], acc[at + 1]
+    n, size = code[red + RED_LENGTH], code[red + RED_WORDS]
     first = at + 2
-    if held == n:
-        if not _later(words, row, acc[first + n - 1], value, size):
-            return
-        held -= 1
-    place = held
-    while place > 0 and _later(words, row, acc[first + place - 1], value, size):
-        acc[first + place] = acc[first + place - 1]
-        place -= 1
-    acc[first + place] = row
-    acc[at + 1] = held + 1
+    for i in range(count):
+        row, held = hits[i], acc[at + 1]
+        if held == n:
+            if words[row + TS] < words[acc[first + n - 1] + TS]:
+                return  # and so is every record after it
+            if not _later(words, row, acc[first + n - 1], value, size):
+                continue
+            held -= 1
+        place = held
+        while place > 0 and _later(words, row, acc[first + place - 1], value, size):
+            acc[first + place] = acc[first + place - 1]
+            place -= 1
+        acc[first + place] = row
+        acc[at + 1] = held + 1
 
 
-@njit(cache=True)
+@inner
 def _later(words, row, other, value, size):
     if words[row + TS] != words[other + TS]:
         return words[row + TS] > words[other + TS]
     return compare(words, row + value, other + value, size) > 0
 
 
-@njit(cache=True)
+@inner
 def merge_tile(code, red, words, tile, acc, floats, acc_at):
     """Combines the reducer's partial in the tile at ``tile`` into the accumulator at ``acc_at``; the tile stays as it is."""
     if (words[tile + TILE_SEEN + code[red + RED_TILE_FLAG]] >> code[red + RED_TILE_BIT]) & 1 == 0:
@@ -225,7 +273,7 @@ def merge_tile(code, red, words, tile, acc, floats, acc_at):
     elif op == MAX:
         acc[acc_at + 1] = max(acc[acc_at + 1], words[partial])
     elif op == FIRST or op == LAST:
-        _keep_edge(op, code[red + RED_WORDS], acc_at, words, partial, partial + 1, acc)
+        _keep_edge(op, True, code[red + RED_WORDS], acc_at, words, partial, partial + 1, acc)
     elif op == MOMENTS_EXACT:
         acc[acc_at + 1] += words[partial]
         for i in (1, 3):
@@ -243,7 +291,7 @@ def merge_tile(code, red, words, tile, acc, floats, acc_at):
         )
 
 
-@njit(cache=True)
+@inner
 def _combine_moments(count, mean, squares, acc, floats, at):
     total = acc[at + 1] + count
     delta = mean - floats[at + 2]
@@ -252,11 +300,11 @@ def _combine_moments(count, mean, squares, acc, floats, at):
     acc[at + 1] = total
 
 
-@njit(cache=True)
+@inner
 def conclude(code, red, reduction, words, acc, floats, result, at):
     """Writes the value of a reduction at ``result[at:]`` out of its reducer's accumulator; returns its state bits.
 
-    Text stays sortable words, floats become their bits; a list is its length, then its values oldest first.
+    Floats become their bits and text its bytes; a list is its length, then its values oldest first.
     """
     op = code[red + RED_OP]
     here = code[red + RED_ACC]
@@ -290,11 +338,11 @@ def conclude(code, red, reduction, words, acc, floats, result, at):
     value = here + 1 if op == MIN or op == MAX else here + 2
     for i in range(size):
         word = acc[value + i]
-        result[at + i] = flip(word) if code[reduction + RDN_FLOAT] else word
+        result[at + i] = plain(word, code[reduction + RDN_FORM])
     return state | VALID
 
 
-@njit(cache=True)
+@inner
 def _conclude_list(code, red, reduction, words, acc, here, result, at):
     size, value, held = code[red + RED_WORDS], code[red + RED_VALUE], acc[here + 1]
     result[at] = held
@@ -303,7 +351,7 @@ def _conclude_list(code, red, reduction, words, acc, here, result, at):
         row = acc[here + 2 + place]
         for i in range(size):
             word = words[row + value + i]
-            result[at] = flip(word) if code[reduction + RDN_FLOAT] else word
+            result[at] = plain(word, code[reduction + RDN_FORM])
             at += 1
     for i in range(at, at + (code[red + RED_LENGTH] - held) * size):
         result[i] = 0

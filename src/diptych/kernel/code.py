@@ -79,7 +79,7 @@ PAYLOAD_FLAG, PAYLOAD_BIT, PAYLOAD_VALUE, PAYLOAD_VALUE_WORDS, PAYLOAD_ROW = ran
     RED_LENGTH,  # n of a list
     RED_TABLE,  # which hash table, for distinct
     RED_USES,  # how many reductions read it
-    RED_REACH,  # first row of its windows in the pin table
+    RED_FILTER,  # reducers that take the same records have the same number
     RED_ROW,
 ) = range(20)
 
@@ -105,7 +105,9 @@ ENDLESS = -1
 """The length of a lifetime window in the tables."""
 
 # A row of the reduction table.
-RDN_REDUCER, RDN_INDEX, RDN_RESULT, RDN_FLOAT, RDN_ROW = range(5)
+RDN_REDUCER, RDN_INDEX, RDN_RESULT, RDN_FORM, RDN_ROW = range(5)
+WHOLE, FLOATING, TEXT = range(3)
+"""How a sortable word becomes a word of a result: as it is, the float's bits, or the text's bytes."""
 
 # A row of the feature table.
 (

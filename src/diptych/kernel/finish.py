@@ -7,9 +7,9 @@ An instruction is three words: the operation and two operands.
 import math
 
 import numpy as np
-from numba import njit
 
 from diptych.kernel.code import VALID
+from diptych.kernel.jit import inner
 from diptych.kernel.words import as_float
 
 (
@@ -66,7 +66,7 @@ INSTRUCTION_WORDS = 3
 UNARY_FLOAT = (NEG_FLOAT, ABS_FLOAT, FLOOR, CEIL, SQRT, LN, EXP, FINITE, DIVIDE_BY, MULTIPLY_BY)
 
 
-@njit(cache=True)
+@inner
 def run(code, at, steps, results, states, request_time, stack, floats, known):
     """Runs ``steps`` instructions at ``code[at:]``; the answer is ``stack[0]``, null unless ``known[0]``.
 
@@ -116,7 +116,7 @@ def run(code, at, steps, results, states, request_time, stack, floats, known):
             known[top] = known[top] and known[top + 1] and _apply_two(op, top, stack, floats)
 
 
-@njit(cache=True)
+@inner
 def _apply_float(op, operand, top, floats):
     x = floats[top]
     if op == NEG_FLOAT:
@@ -146,7 +146,7 @@ def _apply_float(op, operand, top, floats):
     return True
 
 
-@njit(cache=True)
+@inner
 def _apply_two(op, top, stack, floats):
     """Applies a strict operation to ``top`` and ``top + 1``; whether it has an answer."""
     a, b, x, y = stack[top], stack[top + 1], floats[top], floats[top + 1]
@@ -178,7 +178,7 @@ def _apply_two(op, top, stack, floats):
     return True
 
 
-@njit(cache=True)
+@inner
 def _holds(op, a, b, x, y):
     if op == EQ_INT:
         return a == b
@@ -205,7 +205,7 @@ def _holds(op, a, b, x, y):
     return x >= y
 
 
-@njit(cache=True)
+@inner
 def _connect(op, top, stack, known):
     """Kleene's AND and OR: the deciding value wins over null."""
     decides = 0 if op == AND else 1
@@ -218,7 +218,7 @@ def _connect(op, top, stack, known):
     stack[top] = 1 - decides
 
 
-@njit(cache=True)
+@inner
 def _choose(op, count, first, stack, floats, known):
     """COALESCE, CASE and IN over the ``count`` values from ``first`` on."""
     chosen = first + count - 1

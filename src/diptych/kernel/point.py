@@ -1,9 +1,8 @@
 """One instant per entity, many entities: the read of an online request in one fused call."""
 
 import numpy as np
-from numba import njit
 
-from diptych.kernel.accumulate import clear, conclude, lift, merge_tile
+from diptych.kernel.accumulate import clear, conclude, gather, lift, merge_tile
 from diptych.kernel.code import (
     ACC_WORDS,
     BEFORE_HORIZON,
@@ -38,6 +37,7 @@ from diptych.kernel.code import (
     RDN_ROW,
     RECORD_WORDS,
     RED_ACC,
+    RED_FILTER,
     RED_ROW,
     RED_TILED,
     RED_USES,
@@ -63,11 +63,12 @@ from diptych.kernel.code import (
     WINDOWS_AT,
 )
 from diptych.kernel.finish import run
+from diptych.kernel.jit import entry, inner
 from diptych.kernel.state import drop_repeats, open_state
 from diptych.kernel.words import as_float, as_word, floor_to, sort_rows
 
 
-@njit(cache=True)
+@entry
 def read_points(code, words, lengths, instants, out, marks):
     """Answers every feature of a view for every entity.
 
@@ -108,7 +109,7 @@ def read_points(code, words, lengths, instants, out, marks):
     return True
 
 
-@njit(cache=True)
+@inner
 def visible_rows(code, words, first_row, end, t, rows):
     """Puts into ``rows`` the records that count at ``t``, newest ts first; returns how many they are."""
     width = code[RECORD_WORDS]
@@ -127,7 +128,7 @@ def visible_rows(code, words, first_row, end, t, rows):
     return count
 
 
-@njit(cache=True)
+@inner
 def order_windows(code, t, edges, turns):
     """Writes the tail of every window at ``t``, and the order of the windows from the newest tail to the oldest."""
     for i in range(code[WINDOWS]):
@@ -142,7 +143,7 @@ def order_windows(code, t, edges, turns):
         edges[i] = edge
 
 
-@njit(cache=True)
+@inner
 def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states):
     """Writes the result and the state of every reduction: one pass from the newest record to the oldest.
 
@@ -155,6 +156,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
         clear(code, red, acc)
         left[i] = code[red + RED_USES]
     table = _empty_table(code, count)
+    hits = np.empty(count, np.int64)
     begin, tile_end = 0, tiles
     for turn in range(code[WINDOWS]):
         window = code[WINDOWS_AT] + turns[turn] * WIN_ROW
@@ -165,14 +167,19 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
         tile_stop = tile_end
         while tile_stop > 0 and words[first_tile + (tile_stop - 1) * code[TILE_WORDS] + TILE_START] >= edge:
             tile_stop -= 1
+        chosen, taken = -1, 0
         for i in range(code[REDUCERS]):
             red = code[REDUCERS_AT] + i * RED_ROW
             if left[i] > 0:
-                if code[red + RED_TILED]:
+                if code[red + RED_TILED] and tile_stop < tile_end:
                     for tile in range(tile_stop, tile_end):
                         at = first_tile + tile * code[TILE_WORDS]
                         merge_tile(code, red, words, at, acc, floats, code[red + RED_ACC])
-                lift(code, red, words, rows, begin, stop, acc, floats, table)
+                if code[red + RED_FILTER] != chosen and begin < stop:
+                    chosen = code[red + RED_FILTER]
+                    taken = gather(code, red, words, rows, begin, stop, hits)
+                if taken > 0:
+                    lift(code, red, words, hits, taken, acc, floats, table)
         begin, tile_end = stop, tile_stop
         for i in range(code[window + WIN_FIRST], code[window + WIN_FIRST] + code[window + WIN_REDUCTIONS]):
             reduction = code[REDUCTIONS_AT] + i * RDN_ROW
@@ -190,7 +197,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
             )
 
 
-@njit(cache=True)
+@inner
 def _empty_table(code, count):
     size = 4
     while size < 2 * count:
@@ -198,7 +205,7 @@ def _empty_table(code, count):
     return np.full((code[DISTINCTS], size), -1, np.int64)
 
 
-@njit(cache=True)
+@inner
 def _write_features(code, results, states, t, unseen, stack, floats, known, out, marks):
     features = code[FEATURES]
     for i in range(features):  # what is left open counts as present until the caller settles it
@@ -218,7 +225,8 @@ def _write_features(code, results, states, t, unseen, stack, floats, known, out,
             out[at] = stack[0]
         else:
             valid = True
-            out[at : at + size] = 0
+            for k in range(size):
+                out[at + k] = 0
         if valid and code[feature + FEA_FLOAT]:
             out[at] = as_word(as_float(out[at]) + 0.0)  # -0.0 becomes 0.0
         marks[features + i] = _status(unseen, overflowed, seen, valid)
@@ -230,7 +238,7 @@ def _write_features(code, results, states, t, unseen, stack, floats, known, out,
         marks[i] = valid
 
 
-@njit(cache=True)
+@inner
 def _summarise(code, feature, states):
     """Whether any reduction of the feature saw an event, and whether any overflowed."""
     seen, overflowed = code[feature + FEA_USES] == 0, False
@@ -241,7 +249,7 @@ def _summarise(code, feature, states):
     return seen, overflowed
 
 
-@njit(cache=True)
+@inner
 def _status(unseen, overflowed, seen, valid):
     if unseen:
         return UNSEEN_ENTITY

@@ -1,7 +1,6 @@
 """How a stored state is read: its header, its tiles, its raw records, and which copies of an event stand."""
 
 import numpy as np
-from numba import njit
 
 from diptych.kernel.code import (
     CORRUPT,
@@ -17,10 +16,11 @@ from diptych.kernel.code import (
     SOUND,
     TILE_WORDS,
 )
+from diptych.kernel.jit import inner
 from diptych.kernel.words import compare_copies, mix
 
 
-@njit(cache=True)
+@inner
 def open_state(code, words, begin, end):
     """(fault, horizon, number of tiles, place of the first tile, place of the first record) of ``words[begin:end]``."""
     if begin == end or words[begin] != NO_HEADER:
@@ -36,7 +36,7 @@ def open_state(code, words, begin, end):
     return (SOUND if sound else CORRUPT), words[begin + HEADER_HORIZON], tiles, first, raw
 
 
-@njit(cache=True)
+@inner
 def drop_repeats(code, words, rows, count):
     """Keeps in ``rows[:count]`` the copies that stand, in their order; returns how many they are."""
     if count < 2:
@@ -59,7 +59,7 @@ def drop_repeats(code, words, rows, count):
     return _keep_standing(code, words, rows, count, slots, earlier)
 
 
-@njit(cache=True)
+@inner
 def _keep_standing(code, words, rows, count, slots, earlier):
     falls = np.zeros(count, np.bool_)
     chain = np.empty(count, np.int64)
@@ -86,7 +86,7 @@ def _keep_standing(code, words, rows, count, slots, earlier):
     return kept
 
 
-@njit(cache=True)
+@inner
 def stands_after(code, words, previous, row):
     """Whether a copy known after the copy before it by more than the gap is an event of its own."""
     return words[row + KNOWN_AT] - words[previous + KNOWN_AT] > code[REPEAT_GAP]

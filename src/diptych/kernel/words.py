@@ -5,11 +5,10 @@ values. Signed and unsigned words never meet in one expression here: numba would
 """
 
 import numpy as np
-from numba import njit
 
 from diptych.kernel.code import (
-    EVENT_ID,
     FLAGS,
+    FLOATING,
     KNOWN_AT,
     PAYLOAD_AT,
     PAYLOAD_BIT,
@@ -18,42 +17,62 @@ from diptych.kernel.code import (
     PAYLOAD_ROWS,
     PAYLOAD_VALUE,
     PAYLOAD_VALUE_WORDS,
+    TEXT,
     TS,
 )
+from diptych.kernel.jit import inner
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
+_SIGN = np.uint64(1 << 63)
+_BYTE = np.uint64(8)
+_PAIR = np.uint64(16)
+_EVEN_BYTES = np.uint64(0x00FF00FF00FF00FF)
+_EVEN_PAIRS = np.uint64(0x0000FFFF0000FFFF)
 _ALL = np.int64(0x7FFFFFFFFFFFFFFF)
 
 
-@njit(cache=True, inline="always")
+@inner
 def flip(word):
     """Float bits to the sortable word, and back: for negatives all bits but the sign turn over."""
     return word ^ ((word >> 63) & _ALL)
 
 
-@njit(cache=True)
+@inner
+def plain(word, form):
+    """A sortable word as a word of a result: an integer, the bits of a float, or eight bytes of text in memory order."""
+    if form == FLOATING:
+        return flip(word)
+    if form == TEXT:
+        x = np.uint64(word) ^ _SIGN
+        x = ((x & _EVEN_BYTES) << _BYTE) | ((x >> _BYTE) & _EVEN_BYTES)
+        x = ((x & _EVEN_PAIRS) << _PAIR) | ((x >> _PAIR) & _EVEN_PAIRS)
+        return np.int64((x << _HALF) | (x >> _HALF))
+    return word
+
+
+@inner
 def as_float(word):
     """The float64 whose bits a word holds."""
     return np.int64(word).view(np.float64)
 
 
-@njit(cache=True)
+@inner
 def as_word(number):
     """The bits of a float64 as a word."""
     return np.float64(number).view(np.int64)
 
 
-@njit(cache=True, inline="always")
+@inner
 def floor_to(instant, step):
     """The largest multiple of ``step`` that is not after ``instant``."""
     return instant - instant % step
 
 
-@njit(cache=True)
+@inner
 def add_wide(low, high, low_other, high_other):
     """Sum of two 128-bit numbers, each two int64 words; wraps."""
     total = np.uint64(low) + np.uint64(low_other)
@@ -61,20 +80,20 @@ def add_wide(low, high, low_other, high_other):
     return np.int64(total), high + high_other + carry
 
 
-@njit(cache=True)
+@inner
 def sub_wide(low, high, low_other, high_other):
     """Difference of two 128-bit numbers; wraps."""
     borrow = np.int64(1) if np.uint64(low) < np.uint64(low_other) else np.int64(0)
     return np.int64(np.uint64(low) - np.uint64(low_other)), high - high_other - borrow
 
 
-@njit(cache=True)
+@inner
 def negate_wide(low, high):
     """The 128-bit negative; wraps."""
     return sub_wide(np.int64(0), np.int64(0), low, high)
 
 
-@njit(cache=True)
+@inner
 def multiply_unsigned(a, b):
     """Product of two unsigned 64-bit words as (low, high) int64 words."""
     a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
@@ -85,13 +104,13 @@ def multiply_unsigned(a, b):
     return np.int64((other << _HALF) | (low & _LOW)), np.int64(high)
 
 
-@njit(cache=True)
+@inner
 def magnitude(x):
     """The absolute value as an unsigned word, also of INT64_MIN."""
     return np.uint64(x) if x >= 0 else _ZERO - np.uint64(x)
 
 
-@njit(cache=True)
+@inner
 def multiply(a, b):
     """Product of two int64 as a 128-bit number."""
     low, high = multiply_unsigned(magnitude(a), magnitude(b))
@@ -100,7 +119,7 @@ def multiply(a, b):
     return low, high
 
 
-@njit(cache=True)
+@inner
 def divide_unsigned(low, high, divisor):
     """Quotient (128 bits) and remainder of an unsigned 128-bit number by a positive int64."""
     d = np.uint64(divisor)
@@ -119,7 +138,7 @@ def divide_unsigned(low, high, divisor):
     return np.int64(quotient), np.int64(quotient_high), np.int64(rest)
 
 
-@njit(cache=True)
+@inner
 def to_float(low, high):
     """The float64 nearest a signed 128-bit number (within one unit of the last place)."""
     if high == (low >> 63):
@@ -130,7 +149,7 @@ def to_float(low, high):
     return np.float64(np.uint64(high)) * 18446744073709551616.0 + np.float64(np.uint64(low))
 
 
-@njit(cache=True)
+@inner
 def squared_deviations(n, sum_low, sum_high, square_low, square_high):
     """Sum of squared deviations from the mean, out of the exact count, sum and sum of squares.
 
@@ -150,14 +169,14 @@ def squared_deviations(n, sum_low, sum_high, square_low, square_high):
     return to_float(whole_low, whole_high) - np.float64(rest) / np.float64(n)
 
 
-@njit(cache=True)
+@inner
 def _times(low, high, factor):
     """A non-negative 128-bit number times a non-negative int64; wraps."""
     product_low, product_high = multiply_unsigned(np.uint64(low), np.uint64(factor))
     return product_low, product_high + high * factor
 
 
-@njit(cache=True)
+@inner
 def compare(words, a, b, count):
     """Order of two runs of ``count`` words at ``a`` and ``b``: negative, 0 or positive."""
     for i in range(count):
@@ -166,7 +185,7 @@ def compare(words, a, b, count):
     return 0
 
 
-@njit(cache=True)
+@inner
 def compare_between(words, a, others, b, count):
     """Order of two runs of words in two arrays."""
     for i in range(count):
@@ -175,7 +194,7 @@ def compare_between(words, a, others, b, count):
     return 0
 
 
-@njit(cache=True)
+@inner
 def compare_copies(code, words, a, b):
     """Order of two raw records by (known_at, ts, payload); in a payload null is before any value."""
     if words[a + KNOWN_AT] != words[b + KNOWN_AT]:
@@ -196,23 +215,14 @@ def compare_copies(code, words, a, b):
     return 0
 
 
-@njit(cache=True, inline="always")
+@inner
 def mix(word):
     """A well-spread unsigned word out of any word."""
     x = np.uint64(word) * _GOLDEN
     return x ^ (x >> _HALF)
 
 
-@njit(cache=True)
-def hash_words(words, at, count):
-    """A well-spread unsigned word out of ``count`` words."""
-    x = _ZERO
-    for i in range(count):
-        x = mix(np.int64(x ^ np.uint64(words[at + i])))
-    return x
-
-
-@njit(cache=True)
+@inner
 def sort_rows(words, rows, count):
     """Sorts the positions ``rows[:count]`` by ts, newest first, keeping ties in order."""
     run = 8
@@ -234,10 +244,11 @@ def sort_rows(words, rows, count):
         run *= 2
 
 
-@njit(cache=True)
+@inner
 def _merge_rows(words, rows, start, middle, end, spare):
     left = middle - start
-    spare[:left] = rows[start:middle]
+    for i in range(left):
+        spare[i] = rows[start + i]
     i, j, k = 0, middle, start
     while i < left and j < end:
         if words[spare[i] + TS] >= words[rows[j] + TS]:
@@ -251,9 +262,3 @@ def _merge_rows(words, rows, start, middle, end, spare):
         rows[k] = spare[i]
         i += 1
         k += 1
-
-
-@njit(cache=True)
-def same_event(words, a, b):
-    """Whether two raw records carry one event id."""
-    return words[a + EVENT_ID] == words[b + EVENT_ID]

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.compile.online.program import Answer, Program
-from diptych.compile.online.records import plain_text
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import moment
 from diptych.ground.values import Bool, Decimal, Enum, Float64, ListOf, Scalar, String, ValueType
@@ -119,11 +118,10 @@ class Answers:
 
     def _decode(self, answer: Answer) -> list[Any]:
         if not isinstance(answer.type, ListOf):
-            block = self.words[answer.offset : answer.offset + answer.words]
-            return _plain(answer.type, _typed(answer.type, block))
+            return _plain(answer.type, self.words[answer.offset : answer.offset + answer.words])
         size = (answer.words - 1) // answer.type.n
         block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(-1, size).T
-        flat = _plain(answer.type.element, _typed(answer.type.element, block))
+        flat = _plain(answer.type.element, block)
         lengths = self.words[answer.offset].tolist()
         return [flat[i * answer.type.n : i * answer.type.n + held] for i, held in enumerate(lengths)]
 
@@ -204,7 +202,8 @@ def _typed(kind: ValueType, block: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """(words, n) result words as the data of Values."""
     match kind:
         case String() | Enum():
-            return plain_text(block.T).astype(f"S{max(1, kind.max_bytes)}")
+            flat = np.ascontiguousarray(block.T).view(f"S{8 * len(block)}").reshape(-1)
+            return flat.astype(f"S{max(1, kind.max_bytes)}")
         case Float64():
             return np.ascontiguousarray(block[0]).view(np.float64)
         case Bool():
@@ -213,12 +212,18 @@ def _typed(kind: ValueType, block: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
             return block[0]
 
 
-def _plain(kind: ValueType, data: npt.NDArray[Any]) -> list[Any]:
+def _plain(kind: ValueType, block: npt.NDArray[np.int64]) -> list[Any]:
+    """(words, n) result words as Python values."""
     match kind:
         case String() | Enum():
-            return [text.decode() for text in data.tolist()]
+            size, joined = 8 * len(block), block.T.tobytes()
+            return [joined[at : at + size].rstrip(b"\0").decode() for at in range(0, len(joined), size)]
         case Decimal(scale):
-            return [decimal.Decimal(unscaled).scaleb(-scale) for unscaled in data.tolist()]
+            return [decimal.Decimal(unscaled).scaleb(-scale) for unscaled in block[0].tolist()]
+        case Float64():
+            return block.view(np.float64)[0].tolist() if block.flags.c_contiguous else _typed(kind, block).tolist()
+        case Bool():
+            return [word != 0 for word in block[0].tolist()]
         case _:
-            plain: list[Any] = data.tolist()
+            plain: list[Any] = block[0].tolist()
             return plain

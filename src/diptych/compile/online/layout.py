@@ -72,7 +72,7 @@ class Layout:
             words = words_of(kind)
             places.append(InputPlace(offset, words, flag, kind))
             offset, flag = offset + words, flag + 1
-        reducers = tuple(dict.fromkeys(reducer_of(reduction) for reduction in view.reductions))
+        reducers = tuple(sorted(dict.fromkeys(map(reducer_of, view.reductions)), key=_filter_order))
         tiled = sum(reducer.tiled for reducer in reducers)
         seen_words = -(-tiled // 64)
         partials: list[int] = []
@@ -236,6 +236,13 @@ def _is_narrow(kind: ValueType | None) -> bool:
             return low is not None and high is not None and max(abs(low), abs(high)) * 10**scale <= _NARROW_LIMIT
         case _:
             return False
+
+
+def _filter_order(reducer: Reducer) -> tuple[bool, int, int]:
+    """Brings together the reducers that take the same records, which the kernel then chooses once."""
+    none = -1
+    where = none if reducer.where is None else reducer.where
+    return (reducer.tiled, where, none if reducer.input is None else reducer.input)
 
 
 def _spell(reducer: Reducer) -> str:

@@ -22,7 +22,7 @@ from diptych.compile.online.layout import (
     type_of,
     words_of,
 )
-from diptych.compile.online.records import flag_place, sortable_text
+from diptych.compile.online.records import flag_place, plain_text
 from diptych.ground.expression import Column, columns_of
 from diptych.ground.values import INT64_MAX, Enum, Float64, Int64, ListOf, ResultType, String
 from diptych.kernel import code as k
@@ -78,7 +78,7 @@ class Program:
         """A column as the (words, n) result words of an answer that is no list."""
         assert not isinstance(answer.type, ListOf)
         if isinstance(answer.type, String | Enum):
-            return sortable_text(values.data, answer.words).T
+            return plain_text(values.data, answer.words).T
         data = values.data + 0.0 if isinstance(answer.type, Float64) else values.data.astype(np.int64)
         return np.ascontiguousarray(data).view(np.int64).reshape(1, -1)
 
@@ -143,6 +143,7 @@ class _Builder:
 
     def _reducers(self) -> None:
         rows, acc, tiled, tables = [], 0, 0, 0
+        filters: dict[tuple[int, ...], int] = {}
         for reducer, partial in zip(self.layout.reducers, self.layout.partials, strict=True):
             row = [0] * k.RED_ROW
             size = 1 + partial_words(self.layout.inputs, reducer)
@@ -153,6 +154,8 @@ class _Builder:
             else:
                 row[k.RED_WORDS] = 1
             self._masks(row, reducer)
+            chosen = tuple(row[k.RED_MASK : k.RED_MASK_2 + 1])
+            row[k.RED_FILTER] = filters.setdefault(chosen, len(filters))
             row[k.RED_ACC], row[k.RED_ACC_WORDS], row[k.RED_TILE] = acc, size, partial
             row[k.RED_TILED] = int(reducer.tiled)
             row[k.RED_TILE_FLAG], row[k.RED_TILE_BIT] = divmod(tiled, 64)
@@ -187,12 +190,15 @@ class _Builder:
             for index in members:
                 reduction = self.view.reductions[index]
                 reducer = self.layout.reducers.index(reducer_of(reduction))
-                reductions.append([reducer, index, self.places[index], int(self._is_float(reduction))])
+                reductions.append([reducer, index, self.places[index], self._form(reduction)])
         self._table(k.WINDOWS, k.WINDOWS_AT, windows)
         self._table(k.REDUCTIONS, k.REDUCTIONS_AT, reductions)
 
-    def _is_float(self, reduction: Reduction) -> bool:
-        return reduction.input is not None and isinstance(self.layout.inputs[reduction.input].type, Float64)
+    def _form(self, reduction: Reduction) -> int:
+        kind = None if reduction.input is None else self.layout.inputs[reduction.input].type
+        if isinstance(kind, Float64):
+            return k.FLOATING
+        return k.TEXT if isinstance(kind, String | Enum) else k.WHOLE
 
     def _hops(self) -> None:
         self._table(k.HOPS, k.HOPS_AT, [[length, hop] for length, hop in self.layout.hops])
@@ -285,7 +291,7 @@ def _is_text(kind: ResultType) -> bool:
 def _default_words(feature: Feature, words: int) -> list[int]:
     assert feature.default is not None
     if isinstance(feature.default, str):
-        return [int(word) for word in sortable_text(np.array([feature.default.encode()]), words)[0]]
+        return [int(word) for word in plain_text(np.array([feature.default.encode()]), words)[0]]
     assert not isinstance(feature.type, ListOf)
     return [word_of(feature.default, feature.type)]
 

@@ -55,10 +55,9 @@ def sortable_text(texts: npt.NDArray[np.bytes_], words: int) -> Words:
     return flipped
 
 
-def plain_text(words: Words) -> npt.NDArray[np.bytes_]:
-    """The inverse of ``sortable_text``: (n, words) back to (n,) bytes."""
-    big_endian = (np.ascontiguousarray(words).view(np.uint64) ^ _SIGN).astype(">u8")
-    return big_endian.view(f"S{8 * words.shape[1]}").reshape(len(words))
+def plain_text(texts: npt.NDArray[np.bytes_], words: int) -> Words:
+    """Zero-padded UTF-8 as (n, words) int64 words in memory order, the form of results."""
+    return np.ascontiguousarray(texts).astype(f"S{8 * words}").view(np.int64).reshape(len(texts), words)
 
 
 def sortable_float(bits: Words) -> Words:
