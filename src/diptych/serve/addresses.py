@@ -26,7 +26,7 @@ class Addresses:
         for what, name in (("project", self.project), ("environment", self.environment)):
             if not name or ":" in name or "@" in name or any(mark.isspace() for mark in name):
                 raise BadAddress(
-                    f"the {what} name {name!r} cannot be part of a key: it must not be empty, nor hold a colon, an at sign or a space"
+                    f"the {what} name {name!r} cannot begin a key: it must have letters, and no colon, at sign or space"
                 )
 
     @property

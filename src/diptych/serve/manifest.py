@@ -9,20 +9,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.ground.errors import DiptychError
 from diptych.kernel.code import FORMAT as LAYOUT_VERSION
 from diptych.plan import serial
 from diptych.plan.nodes import Registry, View
+from diptych.plan.serial import ManifestError
 from diptych.serve import documents
 from diptych.serve.addresses import Addresses
 from diptych.serve.stores.protocol import DocumentChange, KeyValueStore
-
-MANIFEST_FORMAT = 1
-"""The version of the manifest's own JSON; another one is refused, never guessed at."""
-
-
-class ManifestError(DiptychError):
-    """A manifest that is missing, damaged, or of a version that this Diptych does not speak."""
 
 
 class ManifestMoved(ManifestError):
@@ -46,8 +39,8 @@ class Manifest:
 
 
 def encode(registry: Registry) -> bytes:
-    """The canonical document of a registry."""
-    return documents.encode({"format": MANIFEST_FORMAT, "layout": LAYOUT_VERSION, "registry": serial.encode(registry)})
+    """The canonical document of a registry, with the version of the layout of states."""
+    return documents.encode({"layout": LAYOUT_VERSION, "definitions": json.loads(serial.encode(registry))})
 
 
 def decode(digest: str, raw: bytes) -> Manifest:
@@ -55,14 +48,12 @@ def decode(digest: str, raw: bytes) -> Manifest:
     if digest_of(raw) != digest:
         raise ManifestError(f"the manifest {digest[:12]} is damaged: its content has another hash; publish it again")
     document = json.loads(raw)
-    for part, ours in (("format", MANIFEST_FORMAT), ("layout", LAYOUT_VERSION)):
-        theirs = document.get(part)
-        if theirs != ours:
-            raise ManifestError(
-                f"the manifest {digest[:12]} has {part} version {theirs}, and this Diptych speaks {ours} only: "
-                "serve it with the Diptych that published it, or publish and backfill it again with this one"
-            )
-    return Manifest(digest, serial.decode(document["registry"]))
+    if document.get("layout") != LAYOUT_VERSION:
+        raise ManifestError(
+            f"the manifest {digest[:12]} is of layout version {document.get('layout')}, and this Diptych reads and "
+            f"writes {LAYOUT_VERSION} only: serve it with the Diptych that published it, or publish and backfill again"
+        )
+    return Manifest(digest, serial.decode(json.dumps(document["definitions"]).encode()))
 
 
 def digest_of(raw: bytes) -> str:

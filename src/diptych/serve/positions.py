@@ -7,14 +7,9 @@ fold may take only what was known before the oldest of these instants.
 
 from dataclasses import dataclass
 
-from diptych.ground.errors import DiptychError
 from diptych.serve import documents
 from diptych.serve.addresses import Addresses
 from diptych.serve.stores.protocol import DocumentChange, KeyValueStore
-
-
-class PositionMoved(DiptychError):
-    """Another consumer moved the position of a partition that this one reads."""
 
 
 @dataclass(frozen=True, slots=True)

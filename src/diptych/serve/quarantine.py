@@ -22,6 +22,7 @@ _SCHEMA = pa.schema(
     [
         ("source", pa.string()),
         ("reason", pa.string()),
+        ("detail", pa.string()),
         ("rejected_at", pa.timestamp("us", tz="UTC")),
         ("row", pa.string()),
     ]
@@ -30,10 +31,11 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One row that the door refused: why, when (microseconds), and the row itself as JSON."""
+    """One row that the door refused: why, in one word and in a sentence, when (microseconds), and the row as JSON."""
 
     source: str
     reason: str
+    detail: str
     rejected_at: int
     row: str
 

@@ -4,8 +4,7 @@ What a service needs is prepared at its first request and kept; after that a req
 and a handful of array operations.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,21 +23,14 @@ from diptych.rows.evaluate import evaluate
 from diptych.rows.values import Values, constant
 from diptych.serve.addresses import Addresses
 from diptych.serve.answer import OnlineFeatures, RoleAnswers, RoleColumns
+from diptych.serve.clock import Clock, system_clock
 from diptych.serve.manifest import Manifests
 from diptych.serve.request import EntityRows, RequestDoor
 from diptych.serve.selection import Wanted, select
 from diptych.serve.stores.protocol import KeyValueStore
 
-Clock = Callable[[], int]
-"""Microseconds since the epoch."""
-
 _PREPARED = 256
 """Services that a reader keeps prepared; past that it begins anew."""
-
-
-def system_clock() -> int:
-    """This host's clock, microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True)
