@@ -11,10 +11,11 @@ class Ingested:
     """Sums over the batches of a call; results are added with ``+``.
 
     ``events`` were offered; of these ``filtered`` were left out by the source's filter, and ``rejected`` counts the
-    refused by reason. ``appended`` counts records by view: a repeat is appended too, for only a read or a fold tells it from
-    a new event. ``keyless`` counts by view the events that belong to no entity, by reason. ``forgotten`` counts
-    records left out because their entity was forgotten after them. ``folds`` states were folded; ``unfolded`` could not
-    be, which loses nothing. ``oversized`` names keys whose state is above the limit in spite of that.
+    refused by reason. ``appended`` counts records by view: a repeat is appended too, for only a read or a fold tells
+    it from a new event. ``keyless`` counts by view the events that belong to no entity, by reason. ``forgotten``
+    counts records left out because their entity was forgotten after them. ``folds`` states were folded; ``unfolded``
+    could not be, which loses nothing. ``oversized`` names keys whose state is above the limit in spite of that.
+    ``bytes`` were appended.
     """
 
     events: int = 0

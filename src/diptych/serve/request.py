@@ -66,10 +66,7 @@ class RequestDoor:
 
     def input_values(self, columns: Mapping[str, list[Any]]) -> dict[str, Values]:
         """The request inputs as typed columns; raises BadRequest."""
-        return {
-            field.name: _fitted(f"request input {field.name!r}", field.type, columns[field.name])
-            for field in self.inputs
-        }
+        return {field.name: _fitted(_input(field), field.type, columns[field.name]) for field, _ in self.inputs}
 
     def check_inputs(self, columns: Mapping[str, list[Any]]) -> None:
         """Raise BadRequest where a request input does not fit, without converting what is plainly right."""
@@ -149,9 +146,10 @@ def _plain_of(kind: ValueType) -> Callable[[Sequence[Any]], bool]:
         case String(max_bytes):
             return lambda items: set(map(type, items)) == {str} and _plain_text("".join(items), items, max_bytes)
         case Enum(values):
-            return frozenset(values).issuperset
-        case Int64(ge, le):
-            least, most = max(INT64_MIN, ge or INT64_MIN), min(INT64_MAX, le or INT64_MAX)
+            words = frozenset(values)
+            return lambda items: set(map(type, items)) == {str} and words.issuperset(items)
+        case Int64(ge=ge, le=le):
+            least, most = INT64_MIN if ge is None else ge, INT64_MAX if le is None else le
             return lambda items: set(map(type, items)) == {int} and min(items) >= least and max(items) <= most
         case Float64(ge=None, le=None):
             return lambda items: set(map(type, items)) == {float} and isfinite(sum(items))
