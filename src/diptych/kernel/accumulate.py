@@ -226,7 +226,7 @@ def _enlist_all(code, red, at, value, words, hits, count, acc):
     """Keeps the last n records by (ts, value), greatest first; records come newest first."""
     n, size = code[red + RED_LENGTH], code[red + RED_WORDS]
     first = at + 2
-    for i in range(count):
+    for i in range(count if n > 0 else 0):
         row, held = hits[i], acc[at + 1]
         if held == n:
             if words[row + TS] < words[acc[first + n - 1] + TS]:
@@ -317,7 +317,7 @@ def conclude(code, red, reduction, words, acc, floats, result, at):
         return state | VALID
     if op == SUM_FLOAT:
         result[at] = acc[here + 1]
-        return state | VALID
+        return state | (VALID if np.isfinite(floats[here + 1]) else OVERFLOWED)
     if op == SUM_WIDE:
         result[at] = acc[here + 1]
         return state | (VALID if acc[here + 2] == acc[here + 1] >> 63 else OVERFLOWED)
@@ -333,8 +333,9 @@ def conclude(code, red, reduction, words, acc, floats, result, at):
             squares = floats[here + 3]
         else:
             squares = squared_deviations(count, acc[here + 2], acc[here + 3], acc[here + 4], acc[here + 5])
-        result[at] = as_word(squares / np.float64(count - 1))
-        return state | VALID
+        variance = squares / np.float64(count - 1)
+        result[at] = as_word(variance)
+        return state | (VALID if np.isfinite(variance) else OVERFLOWED)
     value = here + 1 if op == MIN or op == MAX else here + 2
     for i in range(size):
         word = acc[value + i]

@@ -100,10 +100,11 @@ def read_points(code, words, lengths, instants, out, marks):
         if fault == SOUND:
             rows = np.empty((end - first_row) // code[RECORD_WORDS], np.int64)
             count = visible_rows(code, words, first_row, end, t, rows)
+            unseen = count == 0 and horizon == NO_HEADER
             order_windows(code, t, edges, turns)
             reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states)
             _write_features(
-                code, results, states, t, begin == end, stack, stack_floats, known, out[:, entity], marks[:, entity]
+                code, results, states, t, unseen, stack, stack_floats, known, out[:, entity], marks[:, entity]
             )
         begin = end
     return True

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from diptych.compile.online.layout import words_of
 from diptych.compile.online.program import Answer, Program
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import moment
@@ -49,6 +50,7 @@ class Answers:
     words: npt.NDArray[np.int64]
     valid: npt.NDArray[np.uint8]
     status: npt.NDArray[np.uint8]
+    instants: npt.NDArray[np.int64]
 
     def lists(self) -> list[list[Element]]:
         """Python values per feature, per entity: None where null."""
@@ -89,8 +91,8 @@ class Answers:
         assert isinstance(answer.type, ListOf)
         lengths = self.words[answer.offset]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        size = (answer.words - 1) // answer.type.n
-        block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(len(lengths), -1, size)
+        size = words_of(answer.type.element)
+        block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(len(lengths), answer.type.n, size)
         held = np.arange(answer.type.n)[None, :] < lengths[:, None]
         flat = block[held]
         return Lists(Values(_typed(answer.type.element, flat.T), np.ones(len(flat), dtype=np.bool_)), offsets)
@@ -119,7 +121,7 @@ class Answers:
     def _decode(self, answer: Answer) -> list[Any]:
         if not isinstance(answer.type, ListOf):
             return _plain(answer.type, self.words[answer.offset : answer.offset + answer.words])
-        size = (answer.words - 1) // answer.type.n
+        size = words_of(answer.type.element)
         block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(-1, size).T
         flat = _plain(answer.type.element, block)
         lengths = self.words[answer.offset].tolist()
@@ -154,7 +156,7 @@ def _run(
     count, rows = len(lengths), len(program.answers)
     out = np.empty((program.output_words, count), dtype=np.int64)
     marks = np.empty((2 * rows + 1, count), dtype=np.uint8)
-    answers = Answers(program, out, marks[:rows], marks[rows : 2 * rows])
+    answers = Answers(program, out, marks[:rows], marks[rows : 2 * rows], instants)
     if len(joined) % 8 != 0:
         return answers, None
     whole = read_points(program.code, np.frombuffer(joined, dtype=np.int64), lengths, instants, out, marks)
