@@ -19,11 +19,12 @@ from diptych.serve.stream import Stream
 
 @dataclass
 class Consumer:
-    """Feeds one source of an ingestor from a stream."""
+    """Feeds one source of an ingestor from a stream; ``start`` is the first offset of a partition never read before."""
 
     ingestor: Ingestor
     source: str
     stream: Stream
+    start: int = 0
     name: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @property
@@ -69,7 +70,7 @@ class Consumer:
     def _start(self, partition: str) -> Position:
         """The stored position, taken over by this consumer without touching its instant of commit."""
         now = EARLIEST if self.ingestor.replay else self.ingestor.now()
-        held = self.positions.register(self.source, partition, Position(0, now, self.name))
+        held = self.positions.register(self.source, partition, Position(self.start, now, self.name))
         mine = Position(held.offset, held.committed_at, self.name)
         change = self.positions.step(self.source, partition, held, mine)
         if not self.ingestor.store.compare_and_set(change):
