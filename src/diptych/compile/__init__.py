@@ -1,0 +1,1 @@
+"""Meaning to program: compilers from the resolved plan to what an engine runs; no I/O in here."""
