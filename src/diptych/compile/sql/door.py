@@ -164,7 +164,7 @@ def _derived(source: Source, dialect: Dialect) -> Iterator[Step]:
     while waiting:
         ready = list(_independent(waiting))
         name = "derived" if round_ == 1 else f"derived_{round_}"
-        columns = [(known, column(last, known)) for known in names]
+        columns: list[tuple[str, Sql]] = [(known, column(last, known)) for known in names]
         columns += [(made, _over(expression, last, dialect)) for made, expression in ready]
         yield Step(name, select(columns, last), "with derived columns")
         names += [made for made, _ in ready]

@@ -68,9 +68,9 @@ def lower(expression: Expression, resolve: Resolve, dialect: Dialect) -> Sql:
 
 def _argument(argument: Expression, siblings: tuple[Expression, ...], resolve: Resolve, dialect: Dialect) -> Sql:
     """A whole number beside an argument that has a type needs no cast to take that type."""
-    if isinstance(argument, Literal) and type(argument.value) is int and isinstance(argument.type, Int64 | Timestamp):
-        if any(not isinstance(sibling, Literal) for sibling in siblings):
-            return integer(argument.value)
+    match argument:
+        case Literal(int(value), Int64() | Timestamp()) if not all(isinstance(other, Literal) for other in siblings):
+            return integer(value)
     return lower(argument, resolve, dialect)
 
 

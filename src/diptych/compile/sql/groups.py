@@ -53,7 +53,7 @@ def measures_of(reduction: Reduction, label: str, dialect: Dialect) -> list[Meas
 
 def group_steps(measures: Sequence[Measure], windows: dict[Window, str], dialect: Dialect) -> Iterator[Step]:
     """The steps from ``cells`` and ``seen`` to ``totals``, which has one column for each measure."""
-    branches: list[exp.Select] = []
+    branches: list[exp.Query] = []
     counted = [measure for measure in measures if measure.part is not None]
     if counted:
         branches.append(_changes("cells", column("cells", "first"), measures, set(counted), sign=1))
@@ -67,7 +67,7 @@ def group_steps(measures: Sequence[Measure], windows: dict[Window, str], dialect
                 branches.append(
                     _changes(_stretches(measure), column(_stretches(measure), name), measures, {measure}, sign)
                 )
-    union = reduce(lambda one, other: exp.Union(this=one, expression=other, distinct=False), branches)
+    union: exp.Query = reduce(lambda one, other: exp.Union(this=one, expression=other, distinct=False), branches)
     yield Step("changes", union, "what each rank adds to every later answer, and what it takes away")
     yield Step("sums", _sums(measures, dialect), "the changes at one rank taken together")
     yield Step(TOTALS, _totals(measures), "for each spine row, all changes up to its rank")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-Sql = exp.Expression
+Sql = exp.Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ def select(
 def relation(name: str, alias: str | None = None) -> exp.Table:
     """A quoted relation name, under an alias if one is given."""
     table = exp.Table(this=exp.to_identifier(name, quoted=True))
-    return exp.alias_(table, alias, quoted=True, table=True) if alias else table
+    if alias is not None:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    return table
 
 
 def join(query: exp.Select, source: str, on: Sequence[Sql], *, how: str = "", alias: str | None = None) -> exp.Select:
