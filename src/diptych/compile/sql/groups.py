@@ -28,7 +28,7 @@ from diptych.compile.sql.tree import (
     rows_before,
     select,
 )
-from diptych.plan.nodes import Kind, Reduction, Window
+from diptych.plan.nodes import Kind, Reduction, View, Window
 
 TOTALS = "totals"
 """The step that gives each spine row the sum of all changes up to its rank."""
@@ -44,14 +44,14 @@ class Measure:
     reduction: Reduction
 
 
-def measures_of(reduction: Reduction, label: str, dialect: Dialect) -> list[Measure]:
+def measures_of(view: View, reduction: Reduction, label: str, dialect: Dialect) -> list[Measure]:
     """The running sums that a reduction needs."""
     if reduction.kind is Kind.DISTINCT:
         return [Measure(f"{name_of('distinct', reduction)}_{label}", None, label, reduction)]
-    return [Measure(f"{part.name}_{label}", part, label, reduction) for part in group_parts(reduction, dialect)]
+    return [Measure(f"{part.name}_{label}", part, label, reduction) for part in group_parts(view, reduction, dialect)]
 
 
-def group_steps(measures: Sequence[Measure], windows: dict[Window, str], dialect: Dialect) -> Iterator[Step]:
+def group_steps(measures: Sequence[Measure], windows: dict[Window, str]) -> Iterator[Step]:
     """The steps from ``cells`` and ``seen`` to ``totals``, which has one column for each measure."""
     branches: list[exp.Query] = []
     counted = [measure for measure in measures if measure.part is not None]
@@ -69,7 +69,7 @@ def group_steps(measures: Sequence[Measure], windows: dict[Window, str], dialect
                 )
     union: exp.Query = reduce(lambda one, other: exp.Union(this=one, expression=other, distinct=False), branches)
     yield Step("changes", union, "what each rank adds to every later answer, and what it takes away")
-    yield Step("sums", _sums(measures, dialect), "the changes at one rank taken together")
+    yield Step("sums", _sums(measures), "the changes at one rank taken together")
     yield Step(TOTALS, _totals(measures), "for each spine row, all changes up to its rank")
 
 
@@ -89,7 +89,7 @@ def _changes(source: str, rank: Sql, measures: Sequence[Measure], moved: set[Mea
     return select(columns, source)
 
 
-def _sums(measures: Sequence[Measure], dialect: Dialect) -> exp.Select:
+def _sums(measures: Sequence[Measure]) -> exp.Select:
     keys = [column("changes", "entity"), column("changes", "rank")]
     columns: list[tuple[str, Sql]] = [("entity", keys[0]), ("rank", keys[1])]
     columns += [(m.name, aggregate("SUM", column("changes", m.name))) for m in measures]

@@ -11,18 +11,27 @@ from sqlglot import exp
 
 from diptych.compile.sql.dialects import Dialect
 from diptych.compile.sql.tree import Sql, aggregate, case, coalesce, column, integer, not_null, typed
-from diptych.ground.values import Float64
+from diptych.ground.values import Float64, Int64
 from diptych.plan.nodes import Kind, Reduction, View
+
+NEWEST = "NEWEST"
+"""The combination of lists of at most n."""
+_HALF_WORD = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A partial result under a name: ``lift`` aggregates rows of ``seen``, ``combine`` aggregates such partials."""
+    """A partial result under a name: ``lift`` aggregates rows of ``seen``, ``combine`` aggregates such partials.
+
+    A mean names the count that weighs it (``mean_of``); squared deviations name their mean and count (``around``).
+    """
 
     name: str
     lift: Sql
-    combine: str = ""
+    combine: str = "SUM"
     n: int = 0
+    mean_of: str = ""
+    around: tuple[str, str] | None = None
 
 
 def is_float(view: View, reduction: Reduction) -> bool:
@@ -55,7 +64,7 @@ def matched(reduction: Reduction, relation: str, value: Sql | None = None) -> Sq
     return value if reduction.where is None else case((column(relation, f"c{reduction.where}"), value))
 
 
-def group_parts(reduction: Reduction, dialect: Dialect) -> list[Part]:
+def group_parts(view: View, reduction: Reduction, dialect: Dialect) -> list[Part]:
     """The signed measures of a COUNT, an exact SUM or an exact MOMENTS."""
     value = matched(reduction, "seen")
     plain = reduction.input is None and reduction.where is None
@@ -67,11 +76,22 @@ def group_parts(reduction: Reduction, dialect: Dialect) -> list[Part]:
         case Kind.SUM:
             return [total]
         case Kind.MOMENTS:
-            square = typed(value.copy(), dialect.wide) * value.copy()
+            wide = value.copy() if _square_fits(view, reduction) else typed(value.copy(), dialect.wide)
+            square = wide * value.copy()
             squares = Part(name_of("squares", reduction), coalesce(aggregate("SUM", square), integer(0)))
             return [count, total, squares]
         case _:
             raise AssertionError(reduction.kind)
+
+
+def _square_fits(view: View, reduction: Reduction) -> bool:
+    """Whether the declared range keeps the square of the input within 64 bits."""
+    assert reduction.input is not None
+    match view.inputs[reduction.input].type:
+        case Int64(ge=int(low), le=int(high)):
+            return max(abs(low), abs(high)) < _HALF_WORD
+        case _:
+            return False
 
 
 def semigroup_parts(reduction: Reduction, dialect: Dialect, *, evidence: bool) -> list[Part]:
@@ -88,7 +108,7 @@ def semigroup_parts(reduction: Reduction, dialect: Dialect, *, evidence: bool) -
             return [Part(name_of(reduction.kind, reduction), aggregate(function, _dated(reduction, dialect)), function)]
         case Kind.LATEST:
             lift = dialect.newest(_dated(reduction, dialect), reduction.n)
-            return [Part(name_of(f"latest{reduction.n}", reduction), lift, "NEWEST", reduction.n)]
+            return [Part(name_of(f"latest{reduction.n}", reduction), lift, NEWEST, reduction.n)]
         case Kind.MOMENTS:
             return moments_parts(reduction, value)
         case _:
@@ -103,19 +123,15 @@ def _float_sum(reduction: Reduction, value: Sql, *, evidence: bool) -> Iterator[
 
 
 def moments_parts(reduction: Reduction, value: Sql) -> list[Part]:
-    """Count, mean and sum of squared deviations from it."""
+    """Count, mean, and the sum of squared deviations from it, by an algorithm that never sums raw squares."""
+    n, mean = name_of("n", reduction), name_of("mean", reduction)
     count = aggregate("COUNT", value)
-    spread = call_var(value.copy()) * count.copy()
+    spread = exp.VariancePop(this=value.copy()) * count.copy()
     return [
-        Part(name_of("n", reduction), exp.Nullif(this=count, expression=integer(0)), "MOMENTS"),
-        Part(name_of("mean", reduction), aggregate("AVG", value.copy()), "MOMENTS"),
-        Part(name_of("m2", reduction), spread, "MOMENTS"),
+        Part(n, count),
+        Part(mean, aggregate("AVG", value.copy()), mean_of=n),
+        Part(name_of("m2", reduction), spread, around=(mean, n)),
     ]
-
-
-def call_var(value: Sql) -> Sql:
-    """The population variance, by an algorithm that updates (n, mean, M2)."""
-    return exp.VariancePop(this=value)
 
 
 def _dated(reduction: Reduction, dialect: Dialect) -> Sql:

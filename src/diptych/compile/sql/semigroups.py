@@ -6,14 +6,16 @@ subtracted, so floats keep to the magnitudes inside their own window, and no joi
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from diptych.compile.sql.dialects import Dialect
-from diptych.compile.sql.parts import Part
+from diptych.compile.sql.parts import NEWEST, Part
 from diptych.compile.sql.ranks import until
 from diptych.compile.sql.tree import Sql, Step, aggregate, column, integer, join, select
 
+_NODE = ("entity", "level", "block")
 LEVELS = 40
 """Sizes of blocks: enough for 2^40 instants of one entity."""
 
@@ -42,18 +44,9 @@ def window_steps(parts: Sequence[Part], label: str, dialect: Dialect) -> Iterato
     cuts, pieces, nodes = f"cuts_{label}", f"pieces_{label}", f"nodes_{label}"
     yield Step(cuts, _cuts(parts, label), "each range cut at multiples of every size: low <= block < high")
     yield Step(pieces, _pieces(parts, cuts), "the aligned blocks that together are the range")
-    node = ("entity", "level", "block")
-    yield from _combined(parts, pieces, nodes, node, node, None, "partials that meet in one block", dialect)
-    yield from _combined(
-        parts,
-        nodes,
-        found(label),
-        ("row_id",),
-        ("row_id",),
-        "blocks",
-        "for each spine row, its blocks together",
-        dialect,
-    )
+    yield from _combined(_Meeting(pieces, nodes, _NODE, None, "partials that meet in one block"), parts, dialect)
+    row = _Meeting(nodes, found(label), ("row_id",), "blocks", "for each spine row, its blocks together")
+    yield from _combined(row, parts, dialect)
 
 
 def _cuts(parts: Sequence[Part], label: str) -> exp.Select:
@@ -84,30 +77,55 @@ def _pieces(parts: Sequence[Part], cuts: str) -> exp.Query:
     return exp.Union(this=side(low.copy(), low), expression=side(high - integer(1), high), distinct=False)
 
 
-def _combined(
-    parts: Sequence[Part],
-    source: str,
-    target: str,
-    group: Sequence[str],
-    names: Sequence[str],
-    through: str | None,
-    says: str,
-    dialect: Dialect,
-) -> Iterator[Step]:
-    """``target``: the partials of ``source`` combined by ``group``, whose columns are those of ``through`` if given."""
-    owner = through or source
-    keys = [column(owner, name) for name in group]
-    ready = [part for part in parts if part.combine != "MOMENTS"]
-    columns: list[tuple[str, Sql]] = list(zip(names, (key.copy() for key in keys), strict=True))
-    columns += [(part.name, _combine(part, column(source, part.name), dialect)) for part in ready]
-    query = select(columns, source, group=keys)
-    if through:
-        same = [column(source, name).eq(column(through, name)) for name in ("entity", "level", "block")]
-        query = join(query, through, same)
-    yield Step(target, query, says, materialized=True)
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    """Partials of ``source`` that meet in ``target`` by the columns ``group``, which ``through`` has if it is given."""
+
+    source: str
+    target: str
+    group: tuple[str, ...]
+    through: str | None
+    says: str
+
+    @property
+    def keys(self) -> list[exp.Column]:
+        return [column(self.through or self.source, name) for name in self.group]
+
+    def query(self, columns: Sequence[tuple[str, Sql]], means: str | None = None) -> exp.Select:
+        """The columns for each group, beside the group's means if these are asked for."""
+        query = select([*((key.name, key) for key in self.keys), *columns], self.source, group=self.keys)
+        if self.through is not None:
+            same = [column(self.source, name).eq(column(self.through, name)) for name in _NODE]
+            query = join(query, self.through, same)
+        if means is not None:
+            query = join(query, means, [key.eq(column(means, key.name)) for key in self.keys])
+        return query
 
 
-def _combine(part: Part, value: Sql, dialect: Dialect) -> Sql:
-    if part.combine == "NEWEST":
+def _combined(meeting: _Meeting, parts: Sequence[Part], dialect: Dialect) -> Iterator[Step]:
+    """The step of ``meeting.target``; moments need the common mean before they can be brought to it."""
+    means = f"means_{meeting.target}" if any(part.mean_of for part in parts) else None
+    if means is not None:
+        columns = [column_ for part in parts if part.mean_of for column_ in _means(part, meeting.source)]
+        yield Step(means, meeting.query(columns), "the common means")
+    columns = [(part.name, _combine(part, meeting.source, means, dialect)) for part in parts]
+    yield Step(meeting.target, meeting.query(columns, means), meeting.says, materialized=True)
+
+
+def _means(part: Part, source: str) -> Iterator[tuple[str, Sql]]:
+    """The mean of all from the means of each; ``part.mean_of`` names the count."""
+    count = column(source, part.mean_of)
+    yield part.name, aggregate("SUM", column(source, part.name) * count) / aggregate("SUM", count.copy())
+
+
+def _combine(part: Part, source: str, means: str | None, dialect: Dialect) -> Sql:
+    value = column(source, part.name)
+    if part.combine == NEWEST:
         return dialect.newest_of(value, part.n)
+    if part.mean_of and means is not None:
+        return aggregate("MAX", column(means, part.name))
+    if part.around is not None and means is not None:
+        mean, count = part.around
+        apart = column(source, mean) - column(means, mean)
+        return aggregate("SUM", value + column(source, count) * apart * apart.copy())
     return aggregate(part.combine, value)

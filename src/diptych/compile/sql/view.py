@@ -1,35 +1,26 @@
 """One view to one statement: the door, the ranks, the two lowerings, and the features at the end."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from diptych.compile.sql.answers import Result, columns_of_result, group_result, semigroup_result
 from diptych.compile.sql.dialects import Dialect, dialect_named
-from diptych.compile.sql.door import door, payload, positive_zero
+from diptych.compile.sql.door import door, key_name, payload, positive_zero
 from diptych.compile.sql.errors import CannotCompile
+from diptych.compile.sql.evidence import magnitude
 from diptych.compile.sql.expressions import literal, lower
 from diptych.compile.sql.groups import TOTALS, Measure, group_steps, measures_of
-from diptych.compile.sql.parts import Part, distinct_parts, is_float, is_group, semigroup_parts
+from diptych.compile.sql.parts import Part, distinct_parts, is_group, semigroup_parts
 from diptych.compile.sql.ranks import KEYS, entities, labels, seen, spine, until
 from diptych.compile.sql.semigroups import found, tree_steps, window_steps
-from diptych.compile.sql.tree import (
-    Sql,
-    Step,
-    between,
-    case,
-    coalesce,
-    column,
-    integer,
-    join,
-    select,
-    statement,
-    typed,
-)
+from diptych.compile.sql.tree import Sql, Step, case, coalesce, column, is_null, join, select, statement, typed
 from diptych.ground.expression import Column, columns_of
-from diptych.ground.values import INT64_MAX, INT64_MIN, Float64, ListOf
+from diptych.ground.values import Float64
 from diptych.plan.nodes import REQUEST_TIME, Feature, Kind, Reduction, View, Window
 
+NULL_KEY = "null_key"
 OVERFLOW = "overflow"
 """The last column of every statement: the first feature whose own sum leaves int64, null if none."""
 
@@ -38,8 +29,8 @@ OVERFLOW = "overflow"
 class CompiledView:
     """A statement over the relations ``raw`` and ``spine_keys``.
 
-    Its columns are ``row_id``, one for each of ``features`` in order, then with evidence for each feature
-    ``{name}__overflow`` (Bool) and for each float sum or moment ``r{i}__magnitude`` (Float64), and last ``overflow``.
+    Its columns are ``row_id``, one for each of ``features`` in order, then with evidence ``{name}__status`` (text) for
+    each, ``{name}__magnitude`` (binary64) for each that is not exact, and last ``overflow``.
     """
 
     view: View
@@ -113,6 +104,8 @@ def _distinct_names(names: Sequence[str], where: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Lowering:
+    """One compilation: the view, what is asked of it, and the dialect."""
+
     view: View
     features: tuple[Feature, ...]
     used: list[int]
@@ -120,14 +113,15 @@ class _Lowering:
     evidence: bool
 
     def statement(self, arrived: bool) -> exp.Select:
+        """The whole statement, step by step."""
         steps = [entities(self.view), *door(self.view, self.dialect, arrived=arrived), spine(self.view)]
-        steps += [seen(payload_with_times(self.view), self.windows, self.dialect)]
+        if self.used:
+            steps.append(seen(["ts", *payload(self.view)], self.windows, self.dialect))
         if self.cell_parts:
-            steps.append(
-                Step("cells", self.cells(), "events that the same ranks see, folded together", materialized=True)
-            )
+            says = "events that the same ranks see, folded together"
+            steps.append(Step("cells", self.cells(), says, materialized=True))
         if self.measures:
-            steps += group_steps(self.measures, self.windows, self.dialect)
+            steps += group_steps(self.measures, self.windows)
         if self.trees:
             steps += tree_steps(self.dialect)
         for label, parts in self.trees.items():
@@ -137,25 +131,32 @@ class _Lowering:
 
     @property
     def reductions(self) -> list[tuple[int, Reduction]]:
+        """The reductions in use, with their indices."""
         return [(i, self.view.reductions[i]) for i in self.used]
 
     @property
     def windows(self) -> dict[Window, str]:
         """The windows in use, shortest first, with their labels."""
         windows = {reduction.window for _, reduction in self.reductions}
-        order = sorted(windows, key=lambda w: (w.length is None, w.length or 0, w.hop or 0))
-        return labels(order)
+        return labels(sorted(windows, key=lambda w: (w.length is None, w.length or 0, w.hop or 0)))
+
+    def measures_of(self, reduction: Reduction) -> list[Measure]:
+        """The running sums of one group; with evidence a SUM is counted too."""
+        label = self.windows[reduction.window]
+        measures = measures_of(self.view, reduction, label, self.dialect)
+        if self.evidence and reduction.kind is Kind.SUM:
+            measures += measures_of(self.view, replace(reduction, kind=Kind.COUNT), label, self.dialect)
+        return measures
 
     @property
     def measures(self) -> list[Measure]:
         """The running sums of all groups, each once."""
-        made = [
-            measure
-            for _, reduction in self.reductions
-            if is_group(self.view, reduction)
-            for measure in measures_of(reduction, self.windows[reduction.window], self.dialect)
-        ]
-        return list({measure.name: measure for measure in made}.values())
+        groups = [reduction for _, reduction in self.reductions if is_group(self.view, reduction)]
+        return list({m.name: m for reduction in groups for m in self.measures_of(reduction)}.values())
+
+    def parts_of(self, reduction: Reduction) -> list[Part]:
+        """The partials of one semigroup."""
+        return semigroup_parts(reduction, self.dialect, evidence=self.evidence)
 
     @property
     def trees(self) -> dict[str, list[Part]]:
@@ -163,108 +164,87 @@ class _Lowering:
         trees: dict[str, list[Part]] = {}
         for _, reduction in self.reductions:
             if not is_group(self.view, reduction):
-                parts = semigroup_parts(reduction, self.dialect, evidence=self.evidence)
-                trees.setdefault(self.windows[reduction.window], []).extend(parts)
+                trees.setdefault(self.windows[reduction.window], []).extend(self.parts_of(reduction))
         return {label: distinct_parts(parts) for label, parts in trees.items()}
 
     @property
     def cell_parts(self) -> list[Part]:
+        """All that is folded when cells are made."""
         grouped = [measure.part for measure in self.measures if measure.part is not None]
         return distinct_parts([*grouped, *(part for parts in self.trees.values() for part in parts)])
 
     def cells(self) -> exp.Select:
-        keys = [
-            column("seen", name) for name in ("entity", "first", *(until(label) for label in self.windows.values()))
-        ]
-        columns: list[tuple[str, Sql]] = [(key.name, key) for key in keys]
-        columns += [(part.name, part.lift) for part in self.cell_parts]
-        return select(columns, "seen", group=[key.copy() for key in keys])
+        """``seen`` grouped by entity and ranks."""
+        ends = [until(label) for label in self.windows.values()]
+        keys = [column("seen", name) for name in ("entity", "first", *ends)]
+        parts = [(part.name, part.lift) for part in self.cell_parts]
+        return select([*((key.name, key) for key in keys), *parts], "seen", group=[key.copy() for key in keys])
 
     def reduced(self) -> exp.Select:
+        """Every row of the spine with ``r0``, ``r1``, ... beside the instant it asks about."""
         columns: list[tuple[str, Sql]] = [("row_id", column(KEYS, "row_id")), (REQUEST_TIME, column(KEYS, "t"))]
         for index, reduction in self.reductions:
-            columns += self.result(index, reduction)
+            columns += columns_of_result(index, self.result(reduction), evidence=self.evidence)
+        if self.evidence:
+            columns.append((NULL_KEY, self.null_key()))
         query = select(columns, KEYS)
-        sources = [TOTALS] if self.measures else []
-        for source in [*sources, *(found(label) for label in self.trees)]:
+        totals = [TOTALS] if self.measures else []
+        for source in [*totals, *(found(label) for label in self.trees)]:
             query = join(query, source, [column(KEYS, "row_id").eq(column(source, "row_id"))], how="LEFT")
         return query
 
-    def result(self, index: int, reduction: Reduction) -> Iterator[tuple[str, Sql]]:
-        """The columns of one reduction: ``r{i}``, and what is known about it."""
-        label = self.windows[reduction.window]
-        if is_group(self.view, reduction):
-            totals = [
-                coalesce(column(TOTALS, measure.name), integer(0))
-                for measure in measures_of(reduction, label, self.dialect)
-            ]
-            yield from self.group_result(index, reduction, totals)
-            return
-        names = [part.name for part in semigroup_parts(reduction, self.dialect, evidence=self.evidence)]
-        values = [column(found(label), name) for name in names]
-        match reduction.kind:
-            case Kind.SUM:
-                yield f"r{index}", coalesce(values[0], self.dialect.float_literal(0.0))
-                if self.evidence:
-                    yield f"r{index}__magnitude", coalesce(values[1], self.dialect.float_literal(0.0))
-            case Kind.FIRST | Kind.LAST:
-                yield f"r{index}", self.dialect.dated_value(values[0])
-            case Kind.LATEST:
-                yield f"r{index}", self.dialect.oldest_first(values[0])
-            case _:
-                yield f"r{index}", values[0]
+    def null_key(self) -> Sql:
+        """Whether a part of the row's key is null."""
+        parts = [is_null(column(KEYS, key_name(field))) for field in self.view.entity.keys]
+        return exp.or_(*parts) if parts else exp.false()
 
-    def group_result(self, index: int, reduction: Reduction, totals: list[Sql]) -> Iterator[tuple[str, Sql]]:
-        total = totals[0]
-        if reduction.kind is Kind.SUM:
-            fits = between(total, integer(INT64_MIN), integer(INT64_MAX))
-            yield f"r{index}", case((fits, typed(total.copy(), self.dialect.integer)))
-            yield f"r{index}__overflow", exp.Not(this=exp.Paren(this=fits.copy()))
-        else:
-            yield f"r{index}", typed(total, self.dialect.integer)
+    def result(self, reduction: Reduction) -> Result:
+        """The result of one reduction, out of whichever lowering serves it."""
+        if is_group(self.view, reduction):
+            return group_result(reduction, self.measures_of(reduction), self.dialect)
+        label = self.windows[reduction.window]
+        return semigroup_result(reduction, self.parts_of(reduction), label, self.dialect)
 
     def answers(self) -> exp.Select:
+        """The features, what is known about them, and the first that overflows."""
         columns: list[tuple[str, Sql]] = [("row_id", column("reduced", "row_id"))]
         columns += [(feature.name, self.answer(feature)) for feature in self.features]
         if self.evidence:
-            columns += [
-                (f"{feature.name}__overflow", self.overflows(feature) or exp.false()) for feature in self.features
-            ]
-            columns += [
-                (f"r{i}__magnitude", column("reduced", f"r{i}__magnitude"))
-                for i, reduction in self.reductions
-                if is_float(self.view, reduction) and reduction.kind is Kind.SUM
-            ]
-        branches = [
-            (over_, exp.Literal.string(f.name)) for f in self.features if (over_ := self.overflows(f)) is not None
-        ]
+            columns += [(f"{feature.name}__status", self.status(feature)) for feature in self.features]
+            sizes = [(f"{f.name}__magnitude", magnitude(self.view, f, self.dialect)) for f in self.features]
+            columns += [(name, size) for name, size in sizes if size is not None]
+        sums = [(self.overflows(feature), exp.Literal.string(feature.name)) for feature in self.features]
+        branches = [(overflow, name) for overflow, name in sums if overflow is not None]
         blame = case(*branches) if branches else typed(exp.null(), self.dialect.text)
         return select([*columns, (OVERFLOW, blame)], "reduced")
 
     def overflows(self, feature: Feature) -> Sql | None:
         """Whether a sum that the feature reads leaves int64; None where it reads none."""
-        sums = [
-            column("reduced", f"r{i}__overflow")
-            for i in reductions_of(feature)
-            if self.view.reductions[i].kind is Kind.SUM and not is_float(self.view, self.view.reductions[i])
-        ]
-        return exp.or_(*sums) if sums else None
+        reads = [(i, self.view.reductions[i]) for i in reductions_of(feature)]
+        exact = [i for i, r in reads if r.kind is Kind.SUM and is_group(self.view, r)]
+        return exp.or_(*(column("reduced", f"r{i}__overflow") for i in exact)) if exact else None
+
+    def finished(self, feature: Feature) -> Sql:
+        """The finish before overflow and default have their say."""
+        finish = lower(feature.finish, lambda name: column("reduced", name), self.dialect)
+        return positive_zero(finish, self.dialect) if isinstance(feature.type, Float64) else finish
 
     def answer(self, feature: Feature) -> Sql:
         """The feature's finish; its default where that is null; null where it overflows."""
-        finish = lower(feature.finish, lambda name: column("reduced", name), self.dialect)
-        if isinstance(feature.type, ListOf):
-            return finish
-        if isinstance(feature.type, Float64):
-            finish = positive_zero(finish, self.dialect)
+        finish, overflow = self.finished(feature), self.overflows(feature)
         if feature.default is not None:
             finish = coalesce(finish, literal(feature.default, feature.type, self.dialect))
-        overflow = self.overflows(feature)
         if overflow is not None:
             finish = case((exp.Not(this=exp.Paren(this=overflow)), finish))
         return finish if isinstance(feature.finish, Column) else typed(finish, self.dialect.type_name(feature.type))
 
-
-def payload_with_times(view: View) -> list[str]:
-    """What the ranks carry along of each event."""
-    return ["ts", *payload(view)]
+    def status(self, feature: Feature) -> Sql:
+        """Which kind of answer it is; an entity without any event is told as an empty window."""
+        overflow, empty = self.overflows(feature), [column("reduced", f"r{i}__empty") for i in reductions_of(feature)]
+        branches: list[tuple[Sql, str]] = [(overflow, "OVERFLOW")] if overflow is not None else []
+        if empty:
+            branches.append((exp.and_(column("reduced", NULL_KEY), *empty), "NULL_KEY"))
+            branches.append((exp.and_(*(e.copy() for e in empty)), "EMPTY_WINDOW"))
+        branches.append((is_null(self.finished(feature)), "NULL"))
+        worded = [(condition, exp.Literal.string(word)) for condition, word in branches]
+        return case(*worded, otherwise=exp.Literal.string("PRESENT"))

@@ -37,6 +37,10 @@ class Dialect(ABC):
         """A binary64 constant, to the bit."""
 
     @abstractmethod
+    def infinity(self) -> Sql:
+        """Positive infinity."""
+
+    @abstractmethod
     def is_nan(self, value: Sql) -> Sql:
         """Whether a binary64 is not a number."""
 

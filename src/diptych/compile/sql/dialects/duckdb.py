@@ -49,6 +49,10 @@ class DuckDB(Dialect):
         literal = exp.Literal.number(digits if "e" in digits else f"{digits}e0")
         return exp.Neg(this=literal) if value < 0 else literal
 
+    def infinity(self) -> Sql:
+        """``CAST('inf' AS DOUBLE)``."""
+        return typed(exp.Literal.string("inf"), self.double)
+
     def is_nan(self, value: Sql) -> Sql:
         """``ISNAN(value)``."""
         return exp.IsNan(this=value)
