@@ -1,0 +1,1 @@
+"""The suites that prove the team's training and serving values equal."""

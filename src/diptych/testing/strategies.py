@@ -1,0 +1,241 @@
+"""Strategies for hypothesis: values, histories of raw rows, and instants, biased to where engines go wrong.
+
+Rows are dicts as a user would have them, instants are int microseconds. All that is drawn fits an arrow table of
+the source (``diptych.testing.build.table``): rows that the door must refuse are out of range, overlong or null,
+never of another Python type.
+"""
+
+import decimal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from diptych.ground.instants import DAY, EARLIEST, HOUR, LATEST, SECOND
+from diptych.ground.values import (
+    INT64_MAX,
+    INT64_MIN,
+    Bool,
+    Decimal,
+    Enum,
+    Float64,
+    Int64,
+    String,
+    Timestamp,
+    ValueType,
+)
+from diptych.plan.nodes import Field, Source, View
+from diptych.testing.cases import Question
+
+Row = dict[str, Any]
+
+TEXTS = ("", "a", "b", "ab", "B", "é", "éé", "\uff5e", "\U0001f600", "a ", "0")
+ANCHORS = (0, 1_357_034_400 * SECOND, 1_709_164_800 * SECOND, -3 * DAY)
+"""The epoch, New Year 2013 in New York, a leap day, a time before the epoch."""
+
+
+def values_of(type_: ValueType, *, invalid: bool = False) -> st.SearchStrategy[Any]:
+    """Values of a type with its edges, null where it is nullable; ``invalid`` adds what the door must refuse."""
+    strategy = _fitting(type_)
+    if type_.nullable:
+        strategy = st.one_of(st.none(), strategy, strategy, strategy)
+    if invalid:
+        refused = [*_refused(type_), *([] if type_.nullable else [None])]
+        if refused:
+            strategy = st.one_of(strategy, strategy, strategy, strategy, st.sampled_from(refused))
+    return strategy
+
+
+def _fitting(type_: ValueType) -> st.SearchStrategy[Any]:
+    match type_:
+        case Bool():
+            return st.booleans()
+        case Int64():
+            return _whole(INT64_MIN if type_.ge is None else type_.ge, INT64_MAX if type_.le is None else type_.le)
+        case Float64():
+            return _floats(type_)
+        case Decimal():
+            low = INT64_MIN if type_.ge is None else int(type_.ge.scaleb(type_.scale))
+            high = INT64_MAX if type_.le is None else int(type_.le.scaleb(type_.scale))
+            return _whole(low, high).map(lambda units: decimal.Decimal(units).scaleb(-type_.scale))
+        case Timestamp():
+            return st.sampled_from((EARLIEST, LATEST, 0, -1, 1)) | st.integers(-3 * DAY, 3 * DAY)
+        case String():
+            fitting = [text for text in TEXTS if len(text.encode()) <= type_.max_bytes]
+            return st.sampled_from([*fitting, "z" * type_.max_bytes])
+        case Enum():
+            return st.sampled_from(type_.values)
+
+
+def _whole(low: int, high: int) -> st.SearchStrategy[int]:
+    edges = [edge for edge in (low, low + 1, high - 1, high, 0, 1, -1, 2**53 + 1) if low <= edge <= high]
+    few = st.integers(max(low, min(high, -5)), min(high, max(low, 5)))
+    return st.one_of(few, few, st.sampled_from(edges), st.integers(low, high))
+
+
+def _floats(type_: Float64) -> st.SearchStrategy[float]:
+    def fits(x: float) -> bool:
+        return x != x or ((type_.ge is None or x >= type_.ge) and (type_.le is None or x <= type_.le))
+
+    edges = (-0.0, 0.0, float("nan"), 0.1, -0.1, 1.0, 1e-300, 5e-324, 1e16, 1e16 + 2, -1e16, 1e100, 2.5, -2.5)
+    bounds = [edge for edge in (type_.ge, type_.le) if edge is not None]
+    low, high = (-1e6 if type_.ge is None else type_.ge), (1e6 if type_.le is None else type_.le)
+    return st.sampled_from([x for x in (*edges, *bounds) if fits(x)]) | st.floats(low, high)
+
+
+def _refused(type_: ValueType) -> list[Any]:
+    match type_:
+        case Int64():
+            beyond = ([] if type_.ge is None else [type_.ge - 1]) + ([] if type_.le is None else [type_.le + 1])
+            return [edge for edge in beyond if INT64_MIN <= edge <= INT64_MAX]
+        case Float64():
+            beyond_range = [] if type_.le is None else [type_.le + abs(type_.le) + 1]
+            return [float("inf"), float("-inf"), *beyond_range]
+        case Decimal():
+            unit = decimal.Decimal(1).scaleb(-type_.scale)
+            high = decimal.Decimal(INT64_MAX).scaleb(-type_.scale) if type_.le is None else type_.le
+            return [high + unit]
+        case String():
+            return ["z" * (type_.max_bytes + 1), *(["\0"] if type_.max_bytes else [])]
+        case Enum():
+            return ["?" if "?" not in type_.values else "??"]
+        case Bool() | Timestamp():
+            return []
+
+
+def spans_of(view: View) -> list[int]:
+    """The durations at which something changes for a view: windows, hops, reaches, and the source's own limits."""
+    windows = [reduction.window for reduction in view.reductions]
+    found = {window.length for window in windows} | {window.hop for window in windows}
+    found |= {window.reach for window in windows if not window.lifetime}
+    found |= {view.source.dedup_window, view.source.lateness, view.source.max_skew}
+    return sorted(span for span in found if span)
+
+
+@st.composite
+def histories(draw: st.DrawFn, view: View, max_size: int = 16) -> list[Row]:
+    """Raw rows of a view's source: colliding times, hop and window edges, delays, copies, rows to refuse."""
+    source = view.source
+    spans = spans_of(view) or [HOUR]
+    offset = _offsets(spans)
+    anchor = draw(st.sampled_from(ANCHORS))
+    keys = draw(st.lists(_key_columns(view), min_size=1, max_size=2))
+    rows: list[Row] = []
+    for _ in range(draw(st.integers(0, max_size))):
+        again = source.event_id is not None and rows and draw(st.integers(0, 3)) == 0
+        if again:
+            rows.append(_copy(draw, view, draw(st.sampled_from(rows)), offset))
+        else:
+            rows.append(_fresh(draw, view, anchor, keys, offset))
+    return draw(st.permutations(rows)) if draw(st.booleans()) else rows
+
+
+def _offsets(spans: Sequence[int]) -> st.SearchStrategy[int]:
+    """A duration of the view, or a small multiple, more or less one microsecond; or next to nothing."""
+    near = st.sampled_from((-1, 0, 1))
+    edge = st.builds(lambda span, k, e: span * k + e, st.sampled_from(spans), st.sampled_from((0, 1, 1, 2, -1)), near)
+    return st.one_of(near, edge, st.integers(-3, 3), st.builds(lambda a, b: a + b, edge, edge))
+
+
+def _fresh(draw: st.DrawFn, view: View, anchor: int, keys: Sequence[Row], offset: st.SearchStrategy[int]) -> Row:
+    source = view.source
+    invalid = draw(st.integers(0, 7)) == 0
+    row: Row = {field.name: draw(values_of(field.type, invalid=invalid)) for field in source.columns}
+    row |= draw(st.sampled_from(keys))
+    ts = EARLIEST
+    if source.timestamp is not None:
+        ts = anchor + draw(offset)
+        row[source.timestamp] = None if invalid and draw(st.integers(0, 9)) == 0 else ts
+    if source.known_at is not None:
+        late = draw(st.sampled_from((0, 0, 1, -1)) | offset)
+        row[source.known_at] = None if invalid and draw(st.integers(0, 9)) == 0 else max(EARLIEST, ts + late)
+    if source.event_id is not None:
+        row[source.event_id] = _an_id(source, draw(st.integers(0, 3) if not invalid else st.none() | st.just(0)))
+    return row
+
+
+def _copy(draw: st.DrawFn, view: View, row: Row, offset: st.SearchStrategy[int]) -> Row:
+    """The same event again: known later or at once, sometimes with another time or another value."""
+    source = view.source
+    copy = dict(row)
+    known = source.known_at or source.timestamp
+    shift = draw(st.sampled_from((0, 1, source.dedup_window, source.dedup_window + 1, source.dedup_window - 1)))
+    if known is not None and copy[known] is not None:
+        copy[known] += shift
+    if draw(st.booleans()):
+        columns = [field for field in source.columns if field.name not in _own(source)]
+        field = draw(st.sampled_from(columns)) if columns else None
+        if field is not None and field.name not in view.on:
+            copy[field.name] = draw(values_of(field.type))
+    if source.timestamp is not None and copy[source.timestamp] is not None and draw(st.integers(0, 3)) == 0:
+        copy[source.timestamp] += draw(offset)
+    return copy
+
+
+def _own(source: Source) -> set[str | None]:
+    return {source.timestamp, source.known_at, source.event_id}
+
+
+def _an_id(source: Source, number: int | None) -> Any:
+    type_ = next((field.type for field in source.columns if field.name == source.event_id), None)
+    return number if number is None or isinstance(type_, Int64) else f"e{number}"
+
+
+def _key_columns(view: View) -> st.SearchStrategy[Row]:
+    """The source's columns that hold a key, with few different values; derived ones are left to their columns."""
+    declared = {field.name: field for field in view.source.columns}
+    return st.fixed_dictionaries(
+        {name: _few(declared[name]) for name in view.on if name in declared and name not in _own(view.source)}
+    )
+
+
+def _few(field: Field) -> st.SearchStrategy[Any]:
+    few = values_of(field.type)
+    if isinstance(field.type, Int64):
+        few = st.sampled_from([n for n in (0, 1, -1, 12) if (field.type.ge or 0) <= n <= (field.type.le or 12)] or [0])
+    if isinstance(field.type, String):
+        few = st.sampled_from([text for text in ("a", "ab", "b", "") if len(text) <= field.type.max_bytes])
+    return st.one_of(few, few, few, few, st.none()) if field.type.nullable else few
+
+
+@st.composite
+def spines(draw: st.DrawFn, view: View, history: Sequence[Mapping[str, Any]], max_size: int = 12) -> list[Question]:
+    """Questions about entities of the history (and one that is not in it), at the instants where answers change."""
+    keys = entities(view, history)
+    at = instants(view, history)
+    return draw(st.lists(st.builds(Question, keys, at), max_size=max_size))
+
+
+def entities(view: View, history: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Entity keys out of a history, others of the right types, and some with a null part."""
+    own = {field.name: field.type for field in view.entity.keys}
+    fresh = st.tuples(*(values_of(type_) for type_ in own.values()))
+    declared = {field.name for field in view.source.columns}
+    seen = []
+    if declared.issuperset(view.on):
+        seen = list(dict.fromkeys(tuple(row[name] for name in view.on) for row in history))
+    return st.one_of(st.sampled_from(seen), st.sampled_from(seen), fresh) if seen else fresh
+
+
+def instants(view: View, history: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[int]:
+    """Instants at which an answer may change, more or less one microsecond, and a few in between."""
+    source = view.source
+    found = {EARLIEST + 1, 0}
+    for row in history:
+        ts = EARLIEST if source.timestamp is None else row[source.timestamp]
+        known = ts if source.known_at is None else row[source.known_at]
+        known = row.get("arrived_at", known)
+        if ts is None or known is None:
+            continue
+        found |= {ts, known, max(ts, known) + 1}
+        for reduction in view.reductions:
+            window = reduction.window
+            if window.length is not None:
+                found.add(
+                    ts + window.length + 1 if window.hop is None else ts // window.hop * window.hop + window.reach
+                )
+    edges = sorted(at for at in found if EARLIEST <= at <= LATEST)
+    near = st.builds(
+        lambda at, e: min(LATEST, max(EARLIEST, at + e)), st.sampled_from(edges), st.sampled_from((-1, 0, 1))
+    )
+    return st.one_of(near, near, near, st.integers(edges[0], edges[-1]))
