@@ -200,7 +200,7 @@ def _kept(view: View, dialect: Dialect, last: str, arrived: bool) -> exp.Select:
     keys = zip(view.entity.keys, view.on, strict=True)
     same = [column(last, on).eq(column("entities", key_name(field))) for field, on in keys]
     query = select(columns, last, where=where)
-    return join(query, "entities", same, how="" if same else "CROSS")
+    return join(query, "entities", same)
 
 
 def key_name(field: Field) -> str:

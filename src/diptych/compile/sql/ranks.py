@@ -56,7 +56,7 @@ def spine(view: View) -> Step:
         ("rank", over(exp.RowNumber(), [entity.copy()], [ascending(t.copy())]) - integer(1)),
         ("instants", over(exp.Count(this=exp.Star()), [entity.copy()])),
     ]
-    query = join(select(columns, KEYS), "entities", same, how="" if same else "CROSS")
+    query = join(select(columns, KEYS), "entities", same)
     return Step("spine", query, "each entity's instants, ranked from 0", materialized=True)
 
 
