@@ -22,7 +22,7 @@ class Questions:
 
 
 def questions(keys: Mapping[str, Array], instants: Array) -> Questions:
-    """The distinct pairs of key parts (by the entity's names) and int64 microseconds, N values each; nulls are equal."""
+    """The distinct pairs of key parts (by their names) and int64 microseconds, N values each; nulls are equal."""
     columns = {**{key_column(name): values for name, values in keys.items()}, INSTANT: instants}
     codes = np.zeros(len(instants), np.int64)
     for values in columns.values():

@@ -9,7 +9,24 @@ from diptych.compile.sql.dialects import Dialect
 from diptych.compile.sql.groups import TOTALS, Measure
 from diptych.compile.sql.parts import Part
 from diptych.compile.sql.semigroups import found
-from diptych.compile.sql.tree import Sql, between, case, coalesce, column, integer, is_null, typed
+from diptych.compile.sql.tree import (
+    Sql,
+    at_most,
+    between,
+    case,
+    coalesce,
+    column,
+    divided,
+    equal,
+    integer,
+    is_null,
+    minus,
+    negated,
+    quotient,
+    remainder,
+    times,
+    typed,
+)
 from diptych.ground.values import INT64_MAX, INT64_MIN
 from diptych.plan.nodes import Kind, Reduction
 
@@ -31,12 +48,12 @@ def group_result(reduction: Reduction, measures: Sequence[Measure], dialect: Dia
         case Kind.SUM:
             fits = between(totals[0], integer(INT64_MIN), integer(INT64_MAX))
             value = case((fits, typed(totals[0].copy(), dialect.integer)))
-            overflow = exp.Not(this=exp.Paren(this=fits.copy()))
-            return Result(value, totals[-1].copy().eq(integer(0)), overflow)
+            overflow = negated(fits)
+            return Result(value, equal(totals[-1], integer(0)), overflow)
         case Kind.MOMENTS:
-            return Result(_variance(dialect, *totals), totals[0].copy().eq(integer(0)))
+            return Result(_variance(dialect, *totals), equal(totals[0], integer(0)))
         case _:
-            return Result(typed(totals[0], dialect.integer), totals[0].copy().eq(integer(0)))
+            return Result(typed(totals[0], dialect.integer), equal(totals[0], integer(0)))
 
 
 def _variance(dialect: Dialect, n: Sql, total: Sql, squares: Sql) -> Sql:
@@ -44,16 +61,14 @@ def _variance(dialect: Dialect, n: Sql, total: Sql, squares: Sql) -> Sql:
 
     All but the last fraction below one is exact in whole numbers, so nothing is lost far from zero.
     """
-    whole = typed(n, dialect.wide)
-    count = exp.Nullif(this=whole, expression=integer(0))
-    q = exp.Paren(this=exp.IntDiv(this=total, expression=count))
-    r = exp.Paren(this=exp.Mod(this=total.copy(), expression=count.copy()))
-    rr = exp.Paren(this=r * r.copy())
-    exact = squares - q * q.copy() * n.copy() - integer(2) * q.copy() * r.copy()
-    exact = exact - exp.Paren(this=exp.IntDiv(this=rr, expression=count.copy()))
-    rest = typed(exp.Mod(this=rr.copy(), expression=count.copy()), dialect.double) / typed(n.copy(), dialect.double)
-    deviations = exp.Paren(this=typed(exact, dialect.double) - rest)
-    return case((n.copy() >= integer(2), deviations / typed(n.copy() - integer(1), dialect.double)))
+    count = exp.Nullif(this=typed(n, dialect.wide), expression=integer(0))
+    q, r = quotient(total, count), remainder(total, count)
+    exact = minus(minus(squares, times(q, q, n)), times(integer(2), q, r))
+    exact = minus(exact, quotient(times(r, r), count))
+    rest = divided(typed(remainder(times(r, r), count), dialect.double), typed(n, dialect.double))
+    deviations = minus(typed(exact, dialect.double), rest)
+    free = typed(minus(n, integer(1)), dialect.double)
+    return case((at_most(integer(2), n), divided(deviations, free)))
 
 
 def semigroup_result(reduction: Reduction, parts: Sequence[Part], label: str, dialect: Dialect) -> Result:
@@ -72,8 +87,8 @@ def semigroup_result(reduction: Reduction, parts: Sequence[Part], label: str, di
             return Result(dialect.oldest_first(first), empty)
         case Kind.MOMENTS:
             n, _, m2 = values
-            variance = case((n >= integer(2), m2 / (n.copy() - integer(1))))
-            return Result(variance, coalesce(n.copy(), integer(0)).eq(integer(0)))
+            variance = case((at_most(integer(2), n), divided(m2, typed(minus(n, integer(1)), dialect.double))))
+            return Result(variance, equal(coalesce(n.copy(), integer(0)), integer(0)))
         case _:
             return Result(first, empty)
 

@@ -15,15 +15,22 @@ from diptych.compile.sql.tree import (
     Sql,
     Step,
     ascending,
+    at_most,
     between,
     case,
     coalesce,
     column,
+    either,
+    equal,
     integer,
     is_null,
     join,
+    less,
+    minus,
+    negated,
     not_null,
     over,
+    plus,
     select,
 )
 from diptych.ground.expression import Column, Expression, columns_of
@@ -71,13 +78,13 @@ def _declared(source: Source, dialect: Dialect, arrived: bool) -> exp.Select:
 def _cleaned(field: Field, dialect: Dialect) -> Sql:
     value = column(RAW, field.name)
     if isinstance(field.type, Float64):
-        return case((exp.Not(this=dialect.is_nan(value)), positive_zero(value.copy(), dialect)))
+        return case((negated(dialect.is_nan(value)), positive_zero(value.copy(), dialect)))
     return value
 
 
 def positive_zero(value: Sql, dialect: Dialect) -> Sql:
     """The value with -0.0 as 0.0."""
-    return exp.Add(this=value, expression=dialect.float_literal(0.0))
+    return plus(value, dialect.float_literal(0.0))
 
 
 def _admitted(source: Source, dialect: Dialect, arrived: bool) -> exp.Select:
@@ -94,7 +101,7 @@ def _checks(field: Field, source: Source, dialect: Dialect) -> Iterator[Sql]:
     if needed:
         yield not_null(value)
     for check in _range_checks(field, value, dialect):
-        yield check if needed else is_null(value).or_(check)
+        yield check if needed else either(is_null(value), check)
 
 
 def _range_checks(field: Field, value: Sql, dialect: Dialect) -> Iterator[Sql]:
@@ -108,14 +115,14 @@ def _range_checks(field: Field, value: Sql, dialect: Dialect) -> Iterator[Sql]:
         case Float64(ge=least, le=most):
             yield dialect.is_finite(value)
             if least is not None:
-                yield value >= dialect.float_literal(float(least))
+                yield at_most(dialect.float_literal(float(least)), value)
             if most is not None:
-                yield value <= dialect.float_literal(float(most))
+                yield at_most(value, dialect.float_literal(float(most)))
         case Timestamp():
             yield between(value, integer(EARLIEST), integer(LATEST))
         case String(max_bytes=most_bytes):
-            yield dialect.byte_length(value) <= integer(most_bytes)
-            yield exp.Not(this=dialect.has_nul(value))
+            yield at_most(dialect.byte_length(value), integer(most_bytes))
+            yield negated(dialect.has_nul(value))
         case Enum(values=words):
             yield exp.In(this=value, expressions=[exp.Literal.string(word) for word in words])
 
@@ -124,9 +131,9 @@ def _within(value: Sql, low: int | None, high: int | None) -> Iterator[Sql]:
     if low is not None and high is not None:
         yield between(value, integer(low), integer(high))
     elif low is not None:
-        yield value >= integer(low)
+        yield at_most(integer(low), value)
     elif high is not None:
-        yield value <= integer(high)
+        yield at_most(value, integer(high))
 
 
 def _units(bound: decimal.Decimal | None, scale: int, *, up: bool) -> int | None:
@@ -152,9 +159,9 @@ def _timely(source: Source, arrived: bool) -> Iterator[Sql]:
         return
     ts, known = _instants(source, "source", arrived)
     if source.lateness is not None:
-        yield (known - ts) <= integer(source.lateness)
+        yield at_most(minus(known, ts), integer(source.lateness))
     if source.max_skew is not None:
-        yield (ts.copy() - known.copy()) <= integer(source.max_skew)
+        yield at_most(minus(ts, known), integer(source.max_skew))
 
 
 def _derived(source: Source, dialect: Dialect) -> Iterator[Step]:
@@ -198,7 +205,7 @@ def _kept(view: View, dialect: Dialect, last: str, arrived: bool) -> exp.Select:
         columns.append((f"c{i}", coalesce(_over(condition, last, dialect), exp.false())))
     where = [_over(source.filter, last, dialect)] if source.filter is not None else []
     keys = zip(view.entity.keys, view.on, strict=True)
-    same = [column(last, on).eq(column("entities", key_name(field))) for field, on in keys]
+    same = [equal(column(last, on), column("entities", key_name(field))) for field, on in keys]
     query = select(columns, last, where=where)
     return join(query, "entities", same)
 
@@ -225,6 +232,6 @@ def _copies(view: View) -> exp.Select:
 
 def _standing(view: View) -> exp.Select:
     before = column("copies", "known_before")
-    apart = (column("copies", "known_at") - before) > integer(view.source.dedup_window)
+    apart = less(integer(view.source.dedup_window), minus(column("copies", "known_at"), before))
     names: Iterable[str] = ["entity", "ts", "known_at", *payload(view)]
-    return select([(name, column("copies", name)) for name in names], "copies", where=[is_null(before).or_(apart)])
+    return select([(name, column("copies", name)) for name in names], "copies", where=[either(is_null(before), apart)])

@@ -7,7 +7,7 @@ from sqlglot import exp
 from diptych.compile.sql.dialects import Dialect
 from diptych.compile.sql.expressions import lower
 from diptych.compile.sql.parts import is_float
-from diptych.compile.sql.tree import Sql, call, column
+from diptych.compile.sql.tree import Sql, call, column, divided, plus, times
 from diptych.ground.expression import Call, Column, Expression, Literal, Op, columns_of
 from diptych.plan.nodes import REQUEST_TIME, Feature, Kind, View
 
@@ -57,14 +57,14 @@ def _magnitude(expression: Expression, inexact: Mapping[str, Sql], dialect: Dial
         case Call(Op.SQRT):
             return value(expression)
         case Call(Op.SHIFT, (argument, Literal(int(places)))):
-            return inner(argument) * dialect.float_literal(10.0**-places)
+            return times(inner(argument), dialect.float_literal(10.0**-places))
         case Call(Op.ADD | Op.SUB, (one, other)):
-            return exp.Paren(this=inner(one) + inner(other))
+            return plus(inner(one), inner(other))
         case Call(Op.MUL, (one, other)) if exact(other):
-            return inner(one) * value(other)
+            return times(inner(one), value(other))
         case Call(Op.MUL, (one, other)) if exact(one):
-            return value(one) * inner(other)
+            return times(value(one), inner(other))
         case Call(Op.DIV, (one, other)) if exact(other):
-            return inner(one) / exp.Nullif(this=value(other), expression=dialect.float_literal(0.0))
+            return divided(inner(one), exp.Nullif(this=value(other), expression=dialect.float_literal(0.0)))
         case _:
             return dialect.infinity()

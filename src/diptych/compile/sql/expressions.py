@@ -9,7 +9,7 @@ from functools import reduce
 from sqlglot import exp
 
 from diptych.compile.sql.dialects.base import Dialect
-from diptych.compile.sql.tree import Sql, call, case, coalesce, integer, is_null, typed
+from diptych.compile.sql.tree import Sql, at_most, call, case, coalesce, integer, is_null, less, typed
 from diptych.ground.expression import Call, Column, Expression, Literal, Op
 from diptych.ground.instants import SECOND
 from diptych.ground.values import Decimal, Float64, Int64, ResultType, Scalar, Timestamp
@@ -129,7 +129,7 @@ def _seconds(_: tuple[Expression, ...], sql: list[Sql], dialect: Dialect) -> Sql
 def _where_positive(function: str, *, zero: bool) -> "_Lowering":
     def lowering(_: tuple[Expression, ...], sql: list[Sql], dialect: Dialect) -> Sql:
         edge = dialect.float_literal(0.0)
-        inside = sql[0].copy() >= edge if zero else sql[0].copy() > edge
+        inside = at_most(edge, sql[0]) if zero else less(edge, sql[0])
         return case((inside, call(function, sql[0])))
 
     return lowering

@@ -20,9 +20,11 @@ from diptych.compile.sql.tree import (
     ascending,
     coalesce,
     column,
+    equal,
     greatest,
     integer,
     join,
+    less,
     not_null,
     over,
     rows_before,
@@ -103,7 +105,7 @@ def _totals(measures: Sequence[Measure]) -> exp.Select:
         total = aggregate("SUM", coalesce(column("sums", measure.name), integer(0)))
         frame = rows_before(including_current=True)
         columns.append((measure.name, over(total, [entity.copy()], [ascending(rank.copy())], frame)))
-    same = [entity.eq(column("sums", "entity")), rank.eq(column("sums", "rank"))]
+    same = [equal(entity, column("sums", "entity")), equal(rank, column("sums", "rank"))]
     return join(select(columns, "spine"), "sums", same, how="LEFT")
 
 
@@ -116,7 +118,7 @@ def _distinct_steps(measure: Measure) -> Iterator[Step]:
     reduction, sightings = measure.reduction, f"sightings_{measure.name}"
     value = column("seen", f"x{reduction.input}")
     first, end = column("seen", "first"), column("seen", until(measure.label))
-    where: list[Sql] = [not_null(value.copy()), first.copy() < end.copy()]
+    where: list[Sql] = [not_null(value.copy()), less(first, end)]
     if reduction.where is not None:
         where.append(column("seen", f"c{reduction.where}"))
     entity = column("seen", "entity")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from diptych.compile.sql.dialects import Dialect
-from diptych.compile.sql.tree import Sql, aggregate, case, coalesce, column, integer, not_null, typed
+from diptych.compile.sql.tree import Sql, aggregate, case, coalesce, column, integer, not_null, times, typed
 from diptych.ground.values import Float64, Int64
 from diptych.plan.nodes import Kind, Reduction, View
 
@@ -77,7 +77,7 @@ def group_parts(view: View, reduction: Reduction, dialect: Dialect) -> list[Part
             return [total]
         case Kind.MOMENTS:
             wide = value.copy() if _square_fits(view, reduction) else typed(value.copy(), dialect.wide)
-            square = wide * value.copy()
+            square = times(wide, value)
             squares = Part(name_of("squares", reduction), coalesce(aggregate("SUM", square), integer(0)))
             return [count, total, squares]
         case _:
@@ -126,7 +126,7 @@ def moments_parts(reduction: Reduction, value: Sql) -> list[Part]:
     """Count, mean, and the sum of squared deviations from it, by an algorithm that never sums raw squares."""
     n, mean = name_of("n", reduction), name_of("mean", reduction)
     count = aggregate("COUNT", value)
-    spread = exp.VariancePop(this=value.copy()) * count.copy()
+    spread = times(exp.VariancePop(this=value.copy()), count)
     return [
         Part(n, count),
         Part(mean, aggregate("AVG", value.copy()), mean_of=n),

@@ -18,12 +18,15 @@ from diptych.compile.sql.tree import (
     ascending,
     coalesce,
     column,
+    equal,
     floor_to,
     greatest,
     integer,
     join,
+    minus,
     not_null,
     over,
+    plus,
     select,
 )
 from diptych.ground.instants import spell
@@ -47,13 +50,13 @@ def entities(view: View) -> Step:
 
 def spine(view: View) -> Step:
     """The instants of each entity, ranked; a row with a null key part belongs to no entity."""
-    same = [column(KEYS, key_name(field)).eq(column("entities", key_name(field))) for field in view.entity.keys]
+    same = [equal(column(KEYS, key_name(field)), column("entities", key_name(field))) for field in view.entity.keys]
     entity, t = column("entities", "entity"), column(KEYS, "t")
     columns: list[tuple[str, Sql]] = [
         ("row_id", column(KEYS, "row_id")),
         ("entity", entity),
         ("t", t),
-        ("rank", over(exp.RowNumber(), [entity.copy()], [ascending(t.copy())]) - integer(1)),
+        ("rank", minus(over(exp.RowNumber(), [entity.copy()], [ascending(t.copy())]), integer(1))),
         ("instants", over(exp.Count(this=exp.Star()), [entity.copy()])),
     ]
     query = join(select(columns, KEYS), "entities", same)
@@ -92,8 +95,8 @@ def seen(view_columns: Sequence[str], windows: dict[Window, str], dialect: Diale
         select(columns, "events"),
         "spine",
         "first",
-        column("events", "entity").eq(column("first", "entity")),
-        greatest(ts, known) + integer(1),
+        equal(column("events", "entity"), column("first", "entity")),
+        plus(greatest(ts, known), integer(1)),
         column("first", "t"),
         keep=False,
     )
@@ -117,7 +120,7 @@ def _until(window: Window, label: str) -> Sql:
 
 def _join_end(query: exp.Select, window: Window, alias: str, dialect: Dialect) -> exp.Select:
     """The first instant whose window no longer reaches back to the event."""
-    same = column("events", "entity").eq(column(alias, "entity"))
+    same = equal(column("events", "entity"), column(alias, "entity"))
     at = column(alias, "t")
     return dialect.join_next(query, "spine", alias, same, _left_behind(window), at, keep=True)
 
@@ -126,5 +129,5 @@ def _left_behind(window: Window) -> Sql:
     assert window.length is not None
     ts = column("events", "ts")
     if window.hop is None:
-        return ts + integer(window.length + 1)
-    return floor_to(ts, window.hop) + integer(window.hop + window.length)
+        return plus(ts, integer(window.length + 1))
+    return plus(floor_to(ts, window.hop), integer(window.hop + window.length))

@@ -13,7 +13,24 @@ from sqlglot import exp
 from diptych.compile.sql.dialects import Dialect
 from diptych.compile.sql.parts import NEWEST, Part
 from diptych.compile.sql.ranks import until
-from diptych.compile.sql.tree import Sql, Step, aggregate, column, integer, join, select
+from diptych.compile.sql.tree import (
+    Sql,
+    Step,
+    aggregate,
+    at_most,
+    column,
+    divided,
+    equal,
+    integer,
+    join,
+    less,
+    minus,
+    plus,
+    quotient,
+    remainder,
+    select,
+    times,
+)
 
 _NODE = ("entity", "level", "block")
 LEVELS = 40
@@ -28,9 +45,9 @@ def tree_steps(dialect: Dialect) -> Iterator[Step]:
         ("row_id", column("spine", "row_id")),
         ("entity", column("spine", "entity")),
         ("level", column("levels", "level")),
-        ("block", exp.IntDiv(this=rank, expression=size)),
+        ("block", quotient(rank, size)),
     ]
-    fits = [size.copy() <= column("spine", "instants")]
+    fits = [at_most(size, column("spine", "instants"))]
     yield Step("blocks", join(select(columns, "spine"), "levels", fits), "each spine row's block of every size")
 
 
@@ -54,11 +71,11 @@ def _cuts(parts: Sequence[Part], label: str) -> exp.Select:
     columns: list[tuple[str, Sql]] = [
         ("entity", column("cells", "entity")),
         ("level", column("levels", "level")),
-        ("low", exp.IntDiv(this=exp.Paren(this=first + size - integer(1)), expression=size.copy())),
-        ("high", exp.IntDiv(this=end, expression=size.copy())),
+        ("low", quotient(minus(plus(first, size), integer(1)), size)),
+        ("high", quotient(end, size)),
         *((part.name, column("cells", part.name)) for part in parts),
     ]
-    return join(select(columns, "cells"), "levels", [size.copy() <= end.copy() - first.copy()])
+    return join(select(columns, "cells"), "levels", [at_most(size, minus(end, first))])
 
 
 def _pieces(parts: Sequence[Part], cuts: str) -> exp.Query:
@@ -71,10 +88,10 @@ def _pieces(parts: Sequence[Part], cuts: str) -> exp.Query:
             ("block", block),
             *((part.name, column(cuts, part.name)) for part in parts),
         ]
-        is_odd = exp.Mod(this=odd.copy(), expression=integer(2)).eq(integer(1))
-        return select(columns, cuts, where=[low.copy() < high.copy(), is_odd])
+        is_odd = equal(remainder(odd, integer(2)), integer(1))
+        return select(columns, cuts, where=[less(low, high), is_odd])
 
-    return exp.Union(this=side(low.copy(), low), expression=side(high - integer(1), high), distinct=False)
+    return exp.Union(this=side(low.copy(), low), expression=side(minus(high, integer(1)), high), distinct=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +112,10 @@ class _Meeting:
         """The columns for each group, beside the group's means if these are asked for."""
         query = select([*((key.name, key) for key in self.keys), *columns], self.source, group=self.keys)
         if self.through is not None:
-            same = [column(self.source, name).eq(column(self.through, name)) for name in _NODE]
+            same = [equal(column(self.source, name), column(self.through, name)) for name in _NODE]
             query = join(query, self.through, same)
         if means is not None:
-            query = join(query, means, [key.eq(column(means, key.name)) for key in self.keys])
+            query = join(query, means, [equal(key, column(means, key.name)) for key in self.keys])
         return query
 
 
@@ -115,7 +132,7 @@ def _combined(meeting: _Meeting, parts: Sequence[Part], dialect: Dialect) -> Ite
 def _means(part: Part, source: str) -> Iterator[tuple[str, Sql]]:
     """The mean of all from the means of each; ``part.mean_of`` names the count."""
     count = column(source, part.mean_of)
-    yield part.name, aggregate("SUM", column(source, part.name) * count) / aggregate("SUM", count.copy())
+    yield part.name, divided(aggregate("SUM", times(column(source, part.name), count)), aggregate("SUM", count.copy()))
 
 
 def _combine(part: Part, source: str, means: str | None, dialect: Dialect) -> Sql:
@@ -126,6 +143,6 @@ def _combine(part: Part, source: str, means: str | None, dialect: Dialect) -> Sq
         return aggregate("MAX", column(means, part.name))
     if part.around is not None and means is not None:
         mean, count = part.around
-        apart = column(source, mean) - column(means, mean)
-        return aggregate("SUM", value + column(source, count) * apart * apart.copy())
+        apart = minus(column(source, mean), column(means, mean))
+        return aggregate("SUM", plus(value, times(column(source, count), apart, apart)))
     return aggregate(part.combine, value)

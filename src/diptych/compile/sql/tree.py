@@ -5,10 +5,12 @@ Every column is qualified and every identifier is quoted: nothing here depends o
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sqlglot import exp
 
 Sql = exp.Expr
+"""A node of a tree. Never combine two with Python's operators: sqlglot leaves out parentheses that are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,76 @@ def join(query: exp.Select, source: str, on: Sequence[Sql], *, how: str = "", al
     return query.join(relation(source, alias), on=exp.and_(*on) if on else exp.true(), join_type=how)
 
 
+def binary(kind: type[exp.Binary], one: Sql, other: Sql) -> Sql:
+    """``one kind other`` over copies, with parentheses around whatever is itself an operation."""
+    return kind(this=_closed(one), expression=_closed(other))
+
+
+def _closed(operand: Sql) -> Sql:
+    open_ended = isinstance(operand, exp.Binary | exp.Not | exp.Neg | exp.Between | exp.In | exp.Is)
+    return exp.Paren(this=operand.copy()) if open_ended else operand.copy()
+
+
+def plus(*terms: Sql) -> Sql:
+    """The sum of the terms, from the left."""
+    return _chain(exp.Add, terms)
+
+
+def times(*factors: Sql) -> Sql:
+    """The product of the factors, from the left."""
+    return _chain(exp.Mul, factors)
+
+
+def _chain(kind: type[exp.Binary], operands: Sequence[Sql]) -> Sql:
+    first, *rest = (_closed(operand) for operand in operands)
+    return reduce(lambda one, other: kind(this=one, expression=other), rest, first)
+
+
+def minus(one: Sql, other: Sql) -> Sql:
+    """``one - other``."""
+    return binary(exp.Sub, one, other)
+
+
+def divided(one: Sql, other: Sql) -> Sql:
+    """``one / other`` of two binary64."""
+    return binary(exp.Div, one, other)
+
+
+def quotient(one: Sql, other: Sql) -> Sql:
+    """The whole quotient, towards zero."""
+    return binary(exp.IntDiv, one, other)
+
+
+def remainder(one: Sql, other: Sql) -> Sql:
+    """The remainder with the sign of ``one``."""
+    return binary(exp.Mod, one, other)
+
+
+def equal(one: Sql, other: Sql) -> Sql:
+    """``one = other``."""
+    return binary(exp.EQ, one, other)
+
+
+def less(one: Sql, other: Sql) -> Sql:
+    """``one < other``."""
+    return binary(exp.LT, one, other)
+
+
+def at_most(one: Sql, other: Sql) -> Sql:
+    """``one <= other``."""
+    return binary(exp.LTE, one, other)
+
+
+def either(one: Sql, other: Sql) -> Sql:
+    """``one OR other``."""
+    return binary(exp.Or, one, other)
+
+
+def negated(condition: Sql) -> Sql:
+    """``NOT condition``."""
+    return exp.Not(this=_closed(condition))
+
+
 def case(*branches: tuple[Sql, Sql], otherwise: Sql | None = None) -> Sql:
     """``CASE WHEN condition THEN value ... [ELSE otherwise] END``."""
     expression = exp.Case()
@@ -140,8 +212,8 @@ def ascending(value: Sql, *, nulls_first: bool = False) -> Sql:
 
 def floor_to(value: Sql, step: int) -> Sql:
     """The largest multiple of ``step`` at most ``value``, also below zero, where engines truncate division."""
-    remainder = exp.Mod(this=value.copy(), expression=integer(step))
-    return value - ((remainder + integer(step)) % integer(step))
+    above = remainder(plus(remainder(value, integer(step)), integer(step)), integer(step))
+    return minus(value, above)
 
 
 def statement(steps: Sequence[Step], query: exp.Select) -> exp.Select:

@@ -15,7 +15,20 @@ from diptych.compile.sql.groups import TOTALS, Measure, group_steps, measures_of
 from diptych.compile.sql.parts import Part, distinct_parts, is_group, semigroup_parts
 from diptych.compile.sql.ranks import KEYS, entities, labels, seen, spine, until
 from diptych.compile.sql.semigroups import found, tree_steps, window_steps
-from diptych.compile.sql.tree import Sql, Step, case, coalesce, column, is_null, join, select, statement, typed
+from diptych.compile.sql.tree import (
+    Sql,
+    Step,
+    case,
+    coalesce,
+    column,
+    equal,
+    is_null,
+    join,
+    negated,
+    select,
+    statement,
+    typed,
+)
 from diptych.ground.expression import Column, columns_of
 from diptych.ground.values import Float64
 from diptych.plan.nodes import REQUEST_TIME, Feature, Kind, Reduction, View, Window
@@ -190,7 +203,7 @@ class _Lowering:
         query = select(columns, KEYS)
         totals = [TOTALS] if self.measures else []
         for source in [*totals, *(found(label) for label in self.trees)]:
-            query = join(query, source, [column(KEYS, "row_id").eq(column(source, "row_id"))], how="LEFT")
+            query = join(query, source, [equal(column(KEYS, "row_id"), column(source, "row_id"))], how="LEFT")
         return query
 
     def null_key(self) -> Sql:
@@ -235,7 +248,7 @@ class _Lowering:
         if feature.default is not None:
             finish = coalesce(finish, literal(feature.default, feature.type, self.dialect))
         if overflow is not None:
-            finish = case((exp.Not(this=exp.Paren(this=overflow)), finish))
+            finish = case((negated(overflow), finish))
         return finish if isinstance(feature.finish, Column) else typed(finish, self.dialect.type_name(feature.type))
 
     def status(self, feature: Feature) -> Sql:

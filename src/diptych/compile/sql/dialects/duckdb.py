@@ -3,7 +3,7 @@
 from sqlglot import exp
 
 from diptych.compile.sql.dialects.base import Dialect
-from diptych.compile.sql.tree import Sql, call, case, column, integer, join, named, not_null, typed
+from diptych.compile.sql.tree import Sql, at_most, call, case, column, integer, join, named, not_null, typed
 from diptych.ground.expression import Op
 from diptych.ground.values import Bool, Decimal, Enum, Float64, Int64, ListOf, ResultType, String, Timestamp
 from diptych.plan.nodes import Kind
@@ -79,7 +79,7 @@ class DuckDB(Dialect):
     ) -> exp.Select:
         """An as-of join: of all rows with ``instant <= at``, the one with the least ``at``."""
         how = "ASOF LEFT" if keep else "ASOF"
-        return join(query, spine, [same, instant <= at], how=how, alias=alias)
+        return join(query, spine, [same, at_most(instant, at)], how=how, alias=alias)
 
     def dated(self, ts: Sql, value: Sql) -> Sql:
         """A struct; DuckDB orders structs by their fields from first to last."""
