@@ -15,7 +15,17 @@ from diptych.declare.functions import BadExpression
 from diptych.declare.mistakes import did_you_mean
 from diptych.ground.expression import Call, Column, Expression, Literal, Op, columns_of
 from diptych.ground.values import (
-    INT64_MAX, INT64_MIN, Bool, Decimal, Enum, Float64, Int64, ResultType, String, Timestamp, ValueType,
+    INT64_MAX,
+    INT64_MIN,
+    Bool,
+    Decimal,
+    Enum,
+    Float64,
+    Int64,
+    ResultType,
+    String,
+    Timestamp,
+    ValueType,
 )  # fmt: skip
 
 MAX_SCALE = 18
@@ -56,9 +66,7 @@ def type_condition(tree: Expression, scope: Scope) -> Expression:
     """The typed tree of something that must be Bool."""
     condition = type_expression(tree, scope)
     if not isinstance(condition.type, Bool):
-        raise BadExpression(
-            f"must be a condition (Bool), not {spelled(condition.type)}", hint="compare: x > 0"
-        )
+        raise BadExpression(f"must be a condition (Bool), not {spelled(condition.type)}", hint="compare: x > 0")
     return condition
 
 
@@ -88,13 +96,12 @@ def spelled(type_: ResultType | None) -> str:
             return f"String({max_bytes})"
         case Enum(values):
             return f"Enum({', '.join(map(repr, values[:4]))}{', ...' if len(values) > 4 else ''})"
-    return type(type_).__name__
+        case _:
+            return type(type_).__name__
 
 
 def _check_columns(tree: Expression, scope: Scope) -> None:
-    unknown = sorted(
-        {name for name in columns_of(tree) if name not in scope.columns and name not in scope.substitutes}
-    )
+    unknown = sorted({name for name in columns_of(tree) if name not in scope.columns and name not in scope.substitutes})
     if unknown:
         names = ", ".join(repr(name) for name in unknown)
         hints = [hint for name in unknown if (hint := did_you_mean(name, scope.names()))]
@@ -253,6 +260,8 @@ def _join(op: str, a: ValueType, b: ValueType) -> ValueType:
             return b
         case (String() | Enum(), String() | Enum()):
             return a if a == b else String(max(a.max_bytes, b.max_bytes))
+        case _:
+            pass
     if type(a) is not type(b):
         raise BadExpression(f"{op}: {spelled(a)} and {spelled(b)} do not go together", hint=_join_hint(a, b))
     return a
@@ -272,6 +281,8 @@ def _join_literal(op: str, type_: ValueType, value: object) -> ValueType:
             return Decimal(max(scale, _digits(value)))
         case (Int64() | Float64() | Decimal(), float() | decimal.Decimal()):
             return Float64()
+        case _:
+            pass
     raise BadExpression(f"{op}: {spelled(type_)} and {value!r} do not go together")
 
 
@@ -295,11 +306,7 @@ def _need(op: Op, tree: Expression, kinds: tuple[type, ...]) -> Expression:
     closed = _closed(tree)
     if not isinstance(closed.type, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
-        hint = (
-            "seconds_between(start, end) is the difference of two"
-            if isinstance(closed.type, Timestamp)
-            else ""
-        )
+        hint = "seconds_between(start, end) is the difference of two" if isinstance(closed.type, Timestamp) else ""
         raise BadExpression(f"{op.value} needs {wanted}, not {spelled(closed.type)}", hint=hint)
     return closed
 
@@ -396,11 +403,7 @@ def _no_null(op: Op, args: tuple[Expression, ...]) -> None:
 
 def _check_words(args: tuple[Expression, ...]) -> None:
     """A text that a column can never hold is a slip of the pen."""
-    words = [
-        argument.value
-        for argument in args
-        if isinstance(argument, Literal) and isinstance(argument.value, str)
-    ]
+    words = [argument.value for argument in args if isinstance(argument, Literal) and isinstance(argument.value, str)]
     for argument in args:
         match argument:
             case Literal():
@@ -410,17 +413,15 @@ def _check_words(args: tuple[Expression, ...]) -> None:
             case Column(name, String(max_bytes)):
                 for word in words:
                     if len(word.encode()) > max_bytes:
-                        raise BadExpression(
-                            f"{word!r} can never equal {name!r}, which has at most {max_bytes} bytes"
-                        )
+                        raise BadExpression(f"{word!r} can never equal {name!r}, which has at most {max_bytes} bytes")
+            case _:
+                continue
 
 
 def _check_vocabulary(name: str, values: tuple[str, ...], words: list[str]) -> None:
     for word in words:
         if word not in values:
-            raise BadExpression(
-                f"{word!r} is not in the vocabulary of {name!r}", values, did_you_mean(word, values)
-            )
+            raise BadExpression(f"{word!r} is not in the vocabulary of {name!r}", values, did_you_mean(word, values))
 
 
 def _logical(op: Op, args: tuple[Expression, ...]) -> Expression:
@@ -472,9 +473,7 @@ def _seconds_between(op: Op, args: tuple[Expression, ...]) -> Expression:
 def _calendar(op: Op, args: tuple[Expression, ...]) -> Expression:
     zone = args[1]
     if not isinstance(zone, Literal) or not isinstance(zone.value, str):
-        raise BadExpression(
-            f"{op.value} needs a time zone as a text", hint=f"{op.value}(request_time, 'UTC')"
-        )
+        raise BadExpression(f"{op.value} needs a time zone as a text", hint=f"{op.value}(request_time, 'UTC')")
     known = zoneinfo.available_timezones()
     if zone.value not in known:
         raise BadExpression(f"unknown time zone {zone.value!r}", hint=did_you_mean(zone.value, known))
