@@ -64,7 +64,7 @@ def sources(draw: st.DrawFn) -> Source:
     timed = draw(st.integers(0, 9)) > 0
     known_at = timed and draw(st.booleans())
     limit = st.none() | st.sampled_from((1, MINUTE, HOUR, 2 * DAY))
-    plain = source(columns)
+    plain = source(columns, timestamp=timed)
     return source(
         columns,
         timestamp=timed,
