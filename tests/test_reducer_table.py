@@ -38,7 +38,7 @@ def test_no_empty_cell(column: str) -> None:
 
 def test_no_empty_cell_in_the_rooms() -> None:
     found = {room: set(importlib.import_module(room).REDUCERS) for room in ROOMS if _exists(room)}
-    assert found == dict.fromkeys(found, set(Kind))
+    assert found == {room: set(Kind) for room in found}
 
 
 def test_every_reducer_has_a_function_for_authors() -> None:
