@@ -63,7 +63,7 @@ def resolve_source(source: EventSource, findings: Findings) -> ResolvedSource:
     times = {name: None for name in (source.timestamp, source.known_at) if name is not None}
     types: dict[str, ValueType | None] = {**times, **columns}
     ranges: dict[str, Interval | None] = {name: declared(type_) for name, type_ in columns.items()}
-    scope = Scope(types, f"column of {what}")
+    scope = Scope(types, "column", f" of {what}")
     derive = _derive(source, scope, types, ranges, findings)
     condition = None
     if source.filter is not None:
