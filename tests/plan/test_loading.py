@@ -1,6 +1,8 @@
 """Loading a project's folder: isolation, all mistakes with file and line, and nothing left behind."""
 
+import json
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -52,11 +54,12 @@ def test_a_project_is_read_afresh_and_from_any_folder_in_it(tmp_path: Path) -> N
     assert load_registry(root).registry.views[0].features[0].name == "count_7h"
 
 
-def test_a_module_that_was_there_before_is_there_afterwards(tmp_path: Path) -> None:
-    import json
-
-    root = project(tmp_path, **{"json/__init__": "raise RuntimeError('not the one you know')"})
+def test_a_module_that_was_there_before_is_there_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = types.ModuleType("shared")
+    monkeypatch.setitem(sys.modules, "shared", before)
+    root = project(tmp_path, **{"json/__init__": "raise RuntimeError('the name of a standard module')"})
     load_registry(root)
+    assert sys.modules["shared"] is before
     assert sys.modules["json"] is json
 
 

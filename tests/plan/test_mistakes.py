@@ -372,9 +372,10 @@ def test_one_mistake_is_told_once_and_hides_no_other() -> None:
 
 
 def test_the_error_prints_all_of_it() -> None:
+    traffic = view(dt.mean("arr_dealy", windows=DAY))
+    nameless = dt.Entity("a b", keys={})
     with pytest.raises(RegistryError) as caught:
-        traffic = view(dt.mean("arr_dealy", windows=DAY))
-        resolve([dt.Entity("a b", keys={}), traffic], PROJECT)
+        resolve([nameless, traffic], PROJECT)
     lines = str(caught.value).splitlines()
     assert lines[0] == "the definitions do not load: 2 mistakes"
     assert lines[1].startswith(f"{Path(__file__)}:")

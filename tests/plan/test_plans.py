@@ -197,7 +197,10 @@ CONVERTED = {
     "speed > 1": (SPEED, Literal(1.0, Float64())),
     "arr_delay > 1": (DELAY, Literal(1, Int64())),
     "price > arr_delay": (PRICE, Call(Op.RESCALE, (DELAY, Literal(2, Int64())), Decimal(2))),
-    "price > 1.505": (Call(Op.RESCALE, (PRICE, Literal(1, Int64())), Decimal(3)), Literal(decimal.Decimal("1.505"), Decimal(3))),
+    "price > 1.505": (
+        Call(Op.RESCALE, (PRICE, Literal(1, Int64())), Decimal(3)),
+        Literal(decimal.Decimal("1.505"), Decimal(3)),
+    ),
     "speed > price": (SPEED, Call(Op.SHIFT, (Call(Op.TO_FLOAT, (PRICE,), Float64()), Literal(2, Int64())), Float64())),
 }  # fmt: skip
 

@@ -51,10 +51,10 @@ class Poisoned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an expression may read: columns by name (None for one that did not load), and how to call it.
+    """What an expression may read: columns by name, None for one that did not load.
 
-    ``noun`` and ``owner`` word a mistake: "unknown column 'x'", " of source 'flights'". ``substitutes`` are typed trees that stand for a name (None as above); ``approximate`` allows LN and EXP, which
-    engines may round apart.
+    ``noun`` and ``owner`` word a mistake: "unknown column 'x'", " of source 'flights'". ``substitutes`` are typed
+    trees that stand for a name (None as above); ``approximate`` allows LN and EXP, which engines may round apart.
     """
 
     columns: Mapping[str, ValueType | None]
