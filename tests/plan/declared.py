@@ -25,6 +25,19 @@ COLUMNS: dict[str, Any] = {
     "hours": dt.Float64(ge=0.0, le=24.0),
     "diverted": dt.Bool(),
 }
+FEATURES = [
+    dt.count(windows=["1h", "24h"]),
+    dt.count(where="late", windows=["1h"], name="late"),
+    dt.mean("arr_delay", windows=["24h"]),
+    dt.std("price", windows=["7d"]),
+    dt.rate("late", windows=["24h"]),
+    dt.recency(),
+    dt.last("carrier", default="AA"),
+    dt.last_n("carrier", n=3, windows=["24h"]),
+    dt.max("arr_delay + 1", windows=["1h"], name="most"),
+    dt.count_distinct("dest", where="origin = 'JFK'", windows=["7d"]),
+]
+"""One of nearly each kind."""
 
 
 def source(**changes: Any) -> dt.EventSource:

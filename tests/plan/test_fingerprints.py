@@ -6,24 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan.declared import AIRPORT, COLUMNS, PROJECT, planned, source, view
 
 import diptych as dt
 from diptych.plan import serial
 from diptych.plan.resolve import resolve
+from tests.plan.declared import AIRPORT, COLUMNS, FEATURES, PROJECT, planned, source, view
 
-FEATURES = [
-    dt.count(windows=["1h", "24h"]),
-    dt.count(where="late", windows=["1h"], name="late"),
-    dt.mean("arr_delay", windows=["24h"]),
-    dt.std("price", windows=["7d"]),
-    dt.rate("late", windows=["24h"]),
-    dt.recency(),
-    dt.last("carrier", default="AA"),
-    dt.last_n("carrier", n=3, windows=["24h"]),
-    dt.max("arr_delay + 1", windows=["1h"], name="most"),
-    dt.count_distinct("dest", where="origin = 'JFK'", windows=["7d"]),
-]
 BASE = planned(*FEATURES)
 
 

@@ -6,8 +6,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan.declared import PROJECT, view
-from plan.test_fingerprints import FEATURES
 
 import diptych as dt
 from diptych.ground.expression import Literal
@@ -15,6 +13,7 @@ from diptych.ground.values import Float64
 from diptych.plan import nodes
 from diptych.plan.resolve import resolve
 from diptych.plan.serial import ManifestError, canonical, decode, digest, encode
+from tests.plan.declared import FEATURES, PROJECT, view
 
 
 def registry() -> nodes.Registry:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plan.declared import AIRPORT, COLUMNS, PROJECT, mistakes, source, view
 
 import diptych as dt
 from diptych.declare.mistakes import RegistryError
 from diptych.declare.project import Environment, Project, SourceLocation
 from diptych.plan.resolve import resolve
+from tests.plan.declared import AIRPORT, COLUMNS, PROJECT, mistakes, source, view
 
 DAY = ["24h"]
 

@@ -4,7 +4,6 @@ import decimal
 from datetime import datetime
 
 import pytest
-from plan.declared import AIRPORT, COLUMNS, PROJECT, planned, source, view
 
 import diptych as dt
 from diptych.ground.expression import Call, Column, Literal, Op
@@ -14,6 +13,7 @@ from diptych.plan import nodes
 from diptych.plan.nodes import Kind, Window
 from diptych.plan.resolve import resolve
 from diptych.plan.resolve_window import default_hop
+from tests.plan.declared import AIRPORT, COLUMNS, PROJECT, planned, source, view
 
 
 def feature(plan: nodes.View, name: str) -> nodes.Feature:
