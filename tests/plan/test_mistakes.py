@@ -152,6 +152,12 @@ FEATURES: dict[str, tuple[dt.Aggregate, str, str]] = {
         "reserved name 'request_time'",
         "",
     ),
+    "expression too large": (
+        dt.sum("greatest(" * 8 + "hours" + ", 1.0, 2.0)" * 8, windows=DAY, name="x"),
+        "is larger than 2000 operations or deeper than 100",
+        "derive",
+    ),
+    "expression too deep": (dt.sum("-(" * 5000 + "hours" + ")" * 5000, windows=DAY, name="x"), "deep", ""),
     "scale too large": (
         dt.sum("price * 1.00000000000000001", windows=DAY, name="x"),
         "the product needs 19 digits after the point; 18 is the most",

@@ -129,6 +129,15 @@ def test_recency_is_the_time_since_the_greatest_timestamp() -> None:
     assert [found.kind for found in plan.reductions] == [Kind.MAX, Kind.MIN]
 
 
+def test_the_time_of_an_event_may_stand_in_any_expression() -> None:
+    hour = dt.function("hour", dt.event_time, "UTC")
+    plan = planned(dt.count(where=hour < 6, windows=["7d"], name="night"))
+    condition = plan.conditions[0]
+    assert isinstance(condition, Call)
+    assert isinstance(condition.args[0], Call)
+    assert condition.args[0].args[0] == Column("departed_at", Timestamp())
+
+
 def test_types_of_answers() -> None:
     plan = planned(
         dt.count("carrier", windows=["1h"]),

@@ -65,7 +65,7 @@ class Scope:
 
     def names(self) -> tuple[str, ...]:
         """Everything that can be read, sorted."""
-        return tuple(sorted({*self.columns, *self.substitutes}))
+        return tuple(sorted(name for name in {*self.columns, *self.substitutes} if not name.startswith("$")))
 
 
 def type_expression(tree: Expression, scope: Scope) -> Expression:
