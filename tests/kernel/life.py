@@ -1,23 +1,25 @@
-"""The life of one entity's state as a state machine: appends, copies, redelivery, folds, reads against the judge.
+"""The life of one entity's state: appends, copies, redelivery, folds, and reads that are held against the judge.
 
-Time runs in small units so that every boundary is met often. A planted fault is a subclass that overrides one step.
+Time runs in small units so that every boundary is met often. A planted fault is a subclass of ``Entity`` that
+overrides one step.
 """
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from diptych.compile.online import Folded, Program, fold, read
-from diptych.ground.expression import Column, Op
+from diptych.compile.online import Folded, Program, fold, horizon_of, read
+from diptych.ground.expression import Op
 from diptych.ground.expression import Literal as Lit
 from diptych.ground.values import Bool, Float64, Int64, String
-from diptych.kernel import code as k
 from diptych.plan.nodes import Kind, View, Window
 from diptych.reference import Judge
 from diptych.testing.build import Building, call, column, mean, since, source, std
-from diptych.testing.conformance import agree
+from diptych.testing.conformance import Question, agree
 from tests.kernel.states import STATUSES, events_of, records_of
 
 DEDUP, LAG = 5, 3
@@ -31,6 +33,7 @@ X, Y, F, S = (column(SOURCE, name) for name in ("x", "y", "f", "s"))
 POSITIVE = call(Op.GT, X, Lit(0, Int64()), type_=Bool())
 SMALL, WIDE, ODD = Window(12, 4), Window(24, 8), Window(11, 4)
 EXACT, EVER = Window(6), Window()
+Row = dict[str, Any]
 POOL = (
     lambda b: b.reduce(Kind.COUNT, SMALL),
     lambda b: b.reduce(Kind.COUNT, WIDE),
@@ -63,82 +66,48 @@ def view_of(chosen: tuple[int, ...]) -> View:
     return building.view()
 
 
-class Life(RuleBasedStateMachine):
-    """One entity; ``now`` is the server's clock, hosts are up to LAG behind it."""
+class Entity:
+    """One entity's state, everything that was ever appended to it, the server's clock and the consumer's last commit.
 
-    folds = 0
+    Hosts are up to LAG behind the server's clock; after a crash, whatever is known from the last commit on may come
+    again.
+    """
 
-    @initialize(chosen=st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=4, unique=True))
-    def begin(self, chosen: list[int]) -> None:
+    def __init__(self, chosen: Sequence[int]) -> None:
         self.view = view_of(tuple(sorted(chosen)))
         self.program = Program.of(self.view)
         self.state = b""
         self.now = 100
         self.commit = 0
         self.horizon: int | None = None
-        self.rows: list[dict[str, Any]] = []
-        self.records: list[bytes] = []
+        self.rows: list[Row] = []
+        self.folds = 0
 
-    @rule(
-        behind=st.integers(0, LAG),
-        age=st.integers(0, 4) | st.integers(-6, 40),
-        number=st.integers(0, 8),
-        x=st.none() | st.integers(-5, 5),
-        y=st.sampled_from((0, 1, 2**63 - 1, -(2**63))),
-        f=st.none() | st.sampled_from((0.5, -3.25, 1e6)),
-        s=st.none() | st.sampled_from(("", "a", "b", "ninebytes")),
-    )
-    def arrive(self, behind: int, age: int, number: int, **values: Any) -> None:
-        known = self.now - behind
-        row = {"at": known - age, "known": known, "id": f"e{number}", **values}
-        self.append(row)
+    def append(self, row: Row) -> None:
+        self.rows.append(row)
+        self.state += self.record(row)
 
-    @rule(step=st.integers(1, 3) | st.integers(1, 15))
+    def record(self, row: Row) -> bytes:
+        return records_of(self.program, events_of(self.view, [row]))[0]
+
     def tick(self, step: int) -> None:
         self.now += step
 
-    @rule()
-    def commit_positions(self) -> None:
+    def commit_position(self) -> None:
         self.commit = max(self.commit, self.now - LAG)
 
-    @precondition(lambda self: self.deliverable())
-    @rule(data=st.data())
-    def deliver_again(self, data: st.DataObject) -> None:
-        """A consumer starts from its last commit."""
-        first = data.draw(st.sampled_from(self.deliverable()))
-        for row in [row for row in self.deliverable() if row["known"] >= first["known"]]:
-            self.append(row)
+    def deliverable(self) -> list[Row]:
+        """What a consumer that starts again would deliver again."""
+        return [row for row in self.rows if row["known"] >= self.commit]
 
-    @rule()
     def compact(self) -> None:
         folded = self.fold(self.state)
         if folded is not None:
-            type(self).folds += 1
+            self.folds += 1
             assert len(folded.state) < len(self.state)
+            assert folded.horizon == horizon_of(folded.state)
             assert self.horizon is None or folded.horizon >= self.horizon
             self.state, self.horizon = folded.state, folded.horizon
-
-    @rule(t=st.integers(-2, 30))
-    def ask_now(self, t: int) -> None:
-        self.ask(self.now + t)
-
-    @precondition(lambda self: self.horizon is not None)
-    @rule(t=st.integers(0, 3))
-    def ask_horizon(self, t: int) -> None:
-        assert self.horizon is not None
-        self.ask(self.horizon + t)
-
-    def teardown(self) -> None:
-        if hasattr(self, "now"):
-            for t in (self.horizon or self.now, self.now, self.now + 1, self.now + 9, self.now + 26):
-                self.ask(t)
-
-    def deliverable(self) -> list[dict[str, Any]]:
-        return [row for row in self.rows if row["known"] >= self.commit]
-
-    def append(self, row: dict[str, Any]) -> None:
-        self.rows.append(row)
-        self.state += records_of(self.program, events_of(self.view, [row]))[0]
 
     def fold(self, state: bytes) -> Folded | None:
         return fold(
@@ -147,27 +116,66 @@ class Life(RuleBasedStateMachine):
 
     def ask(self, t: int) -> None:
         """The state answers at ``t`` what the judge says of everything that was appended, and is not changed by it."""
-        t = max(t, self.horizon or t)
-        before = bytes(self.state)
+        t = max(t, self.horizon if self.horizon is not None else t)
+        before = bytes(bytearray(self.state))
         answers = read(self.program, [self.state], np.array([t]))
         assert self.state == before
-        judge = Judge(self.view, self.rows)
-        verdict = judge.answers((), t)
-        question = type("Question", (), {"key": (), "t": t})()
+        verdict = Judge(self.view, self.rows).answers((), t)
         agree(
             self.view,
-            [question],
+            [Question((), t)],
             dict(zip(verdict, answers.lists(), strict=True)),
             {name: [answer.value] for name, answer in verdict.items()},
             {name: [answer.magnitude] for name, answer in verdict.items()},
         )
-        status = [STATUSES[code] for code in answers.status[: len(verdict), 0].tolist()]
+        status = [STATUSES[code] for code in answers.status[:, 0].tolist()]
         assert status == [answer.status.value for answer in verdict.values()]
 
 
-def horizon_word(state: bytes) -> np.ndarray[Any, Any]:
-    """The header of a state, to write into."""
-    return np.frombuffer(state, dtype=np.int64).copy()
+@dataclass(frozen=True)
+class Dice:
+    """The distributions of a random life."""
+
+    rng: random.Random
+
+    def row(self, now: int) -> Row:
+        rng = self.rng
+        known = now - rng.choice((0, 0, 0, 1, 2, LAG))
+        age = rng.choice((0, 0, 1, 2, rng.randint(-6, 8), rng.randint(0, 40)))
+        return {
+            "at": known - age,
+            "known": known,
+            "id": f"e{rng.choice((rng.randint(0, 4), rng.randint(5, 60)))}",
+            "x": rng.choice((None, *range(-5, 6))),
+            "y": rng.choice((0, 1, 2**63 - 1, -(2**63))),
+            "f": rng.choice((None, 0.5, -3.25, 1e6)),
+            "s": rng.choice((None, "", "a", "b", "ninebytes")),
+        }
 
 
-__all__ = ["LAG", "Column", "Life", "horizon_word", "k", "view_of"]
+def live(entity: Entity, rng: random.Random, steps: int = 30) -> None:
+    """Lets an entity live through random bursts, copies, crashes and folds, asking all along."""
+    dice = Dice(rng)
+    for _ in range(steps):
+        entity.tick(rng.choice((0, 1, 1, 2, 3, 4, 8, rng.randint(1, 20))))
+        action = rng.random()
+        if action < 0.55:
+            for _ in range(rng.randint(1, 5)):
+                entity.append(dice.row(entity.now))
+        elif action < 0.65 and entity.deliverable():
+            first = rng.choice(entity.deliverable())
+            for row in [row for row in entity.deliverable() if row["known"] >= first["known"]]:
+                entity.append(row)
+        if rng.random() < 0.4:
+            entity.commit_position()
+        if rng.random() < 0.5:
+            entity.compact()
+        if rng.random() < 0.25:
+            entity.ask(rng.choice((entity.now, entity.now + rng.randint(-LAG, 30), entity.horizon or entity.now)))
+    for t in (entity.horizon or entity.now, entity.now, entity.now + 1, entity.now + rng.randint(2, 30)):
+        entity.ask(t)
+
+
+def random_entity(kind: type[Entity], rng: random.Random, pool: Sequence[int] = range(len(POOL))) -> Entity:
+    """An entity of a random view of one to four of the features of the pool."""
+    return kind(rng.sample(pool, rng.randint(1, min(4, len(pool)))))
