@@ -6,7 +6,7 @@ overrides one step.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from typing import Any
 
@@ -59,8 +59,8 @@ POOL = (
 )
 
 
-def view_of(chosen: tuple[int, ...]) -> View:
-    building = Building(SOURCE, {})
+def view_of(chosen: tuple[int, ...], dedup_window: int = DEDUP) -> View:
+    building = Building(replace(SOURCE, dedup_window=dedup_window), {})
     for number in chosen:
         building.feature(f"f{number}", POOL[number](building))
     return building.view()
@@ -73,8 +73,10 @@ class Entity:
     again.
     """
 
+    dedup_window = DEDUP
+
     def __init__(self, chosen: Sequence[int]) -> None:
-        self.view = view_of(tuple(sorted(chosen)))
+        self.view = view_of(tuple(sorted(chosen)), self.dedup_window)
         self.program = Program.of(self.view)
         self.state = b""
         self.now = 100
@@ -110,8 +112,9 @@ class Entity:
             self.state, self.horizon = folded.state, folded.horizon
 
     def fold(self, state: bytes) -> Folded | None:
+        lag = LAG + 5 * (len(self.rows) % 3)  # folders need not agree on it: a horizon never goes back
         return fold(
-            self.program, state, now=self.now, fold_lag=LAG, oldest_commit=self.commit, generation=len(self.rows)
+            self.program, state, now=self.now, fold_lag=lag, oldest_commit=self.commit, generation=len(self.rows)
         )
 
     def ask(self, t: int) -> None:
