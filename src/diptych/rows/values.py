@@ -142,3 +142,8 @@ def to_arrow(kind: ValueType, column: Values) -> pa.Array:
             return pa.array(column.data, mask=absent, type=pa.binary()).cast(pa.string())
         case _:
             return pa.array(column.data, mask=absent)
+
+
+def concatenate(columns: Sequence[Values]) -> Values:
+    """One column after another; text takes the width of the widest."""
+    return Values(np.concatenate([column.data for column in columns]), np.concatenate([c.valid for c in columns]))

@@ -1,0 +1,1 @@
+"""The byte-level key-value stores that hold online state; keys and values are bytes here, nothing more."""

@@ -1,0 +1,31 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("diptych.testing.store_conformance")
+
+from diptych.serve.stores.embedded import EmbeddedValkey  # noqa: E402
+from diptych.serve.stores.valkey import ValkeyStore  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(append_only=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def store(shared_server: EmbeddedValkey) -> Iterator[ValkeyStore]:
+    store = ValkeyStore(shared_server.address)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    """A server of this test's own, to be hurt."""
+    server = EmbeddedValkey(tmp_path / "data", append_only=True)
+    yield server
+    server.stop()
