@@ -1,1 +1,1 @@
-"""Meaning to program: compilers from the resolved plan to what an engine runs; no I/O in here."""
+"""Meaning to programs: views become SQL, or a layout and a code for the kernel; no I/O in here."""

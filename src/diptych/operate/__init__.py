@@ -1,0 +1,1 @@
+"""What moves the online state: backfills from history."""
