@@ -5,19 +5,24 @@ from diptych.compile.online.folding import Folded, Seeds, fold, fold_sorted
 from diptych.compile.online.layout import Layout
 from diptych.compile.online.program import Program
 from diptych.compile.online.records import pack
+from diptych.compile.online.settle import settle
+from diptych.compile.online.sweeping import Gathering, Sweep
 
 __all__ = [
     "Answers",
     "BeforeHorizon",
     "CorruptState",
     "Folded",
+    "Gathering",
     "Layout",
     "Lists",
     "Program",
     "Seeds",
+    "Sweep",
     "fold",
     "fold_sorted",
     "horizon_of",
     "pack",
     "read",
+    "settle",
 ]
