@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from redis.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
@@ -42,20 +42,20 @@ def parse_address(url: str) -> Address:
     scheme, colon, rest = url.partition("://")
     try:
         parts: dict[str, Any] = parse_url(KINDRED.get(scheme, scheme) + colon + rest)  # type: ignore[no-untyped-call]
-        path = urlsplit(url).path
+        split = urlsplit(url)
     except ValueError:
         raise StoreMisuse(f"the store's URL is malformed (scheme, host, port or db); known forms: {FORMS}") from None
     kind = parts.pop("connection_class", None)
     tls = kind is SSLConnection
+    _check_options(set(parse_qs(split.query)), tls)
     access = {"username": parts.pop("username", None), "password": parts.pop("password", None)}
     if kind is UnixDomainSocketConnection:
         where: dict[str, Any] = {"socket_path": _socket_path(parts.pop("path", ""))}
     else:
-        _check_database(path)
+        _check_database(split.path)
         where = {"host": parts.pop("host", "localhost"), "port": parts.pop("port", DEFAULT_PORT), "tls": tls}
     database = parts.pop("db", 0)
     _check_database(str(database))
-    _check_options(parts, tls)
     return Address(**where, **access, database=database, tls_files=tuple(sorted(parts.items())))
 
 
@@ -72,9 +72,10 @@ def _check_database(text: str) -> None:
         raise StoreMisuse("the database in the store's URL is not a number: redis://host:port/0")
 
 
-def _check_options(options: dict[str, Any], tls: bool) -> None:
+def _check_options(options: set[str], tls: bool) -> None:
+    """redis-py takes many more, such as timeouts and the password, which have their own place here."""
     known = ("db", *TLS_FILES) if tls else ("db",)
-    unknown = sorted(set(options) - set(known))
+    unknown = sorted(options - set(known))
     if unknown:
         raise StoreMisuse(
             f"unknown option {', '.join(unknown)} in the store's URL; known here: {', '.join(known)} "

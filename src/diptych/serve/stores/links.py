@@ -53,7 +53,9 @@ class BlockingLink:
             connection.connect()  # type: ignore[no-untyped-call]
         except (TimeoutError, Overdue) as error:
             raise LinkLate from error
-        except Disconnected as error:
+        except ResponseError:
+            raise
+        except RedisError as error:
             raise LinkCut(str(error)) from error
         return cls(connection)
 
@@ -63,17 +65,17 @@ class BlockingLink:
         connection.deadline.instant = deadline
         try:
             connection.send_packed_command([payload])
-            return [self._reply() for _ in range(count)]
+            replies: list[object] = []
+            for _ in range(count):
+                try:
+                    replies.append(connection.read_response())
+                except ResponseError as refused:
+                    replies.append(refused)
         except (TimeoutError, Overdue) as error:
             raise LinkLate from error
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             raise _cut(error) from error
-
-    def _reply(self) -> object:
-        try:
-            return self._connection.read_response()
-        except ResponseError as refused:
-            return refused
+        return replies
 
     async def close(self) -> None:
         """Close the connection at once, without a word to the server."""
@@ -99,26 +101,29 @@ class AsyncLink:
                 await connection.connect()  # type: ignore[no-untyped-call]
         except TimeoutError as error:
             raise LinkLate from error
-        except Disconnected as error:
+        except ResponseError:
+            raise
+        except RedisError as error:
             raise LinkCut(str(error)) from error
         return cls(connection)
 
     async def exchange(self, payload: bytes, count: int, deadline: float) -> list[object]:
         """Send packed commands and return their `count` replies."""
+        connection = self._connection
         try:
             async with asyncio.timeout(remaining(deadline)):
-                await self._connection.send_packed_command([payload])
-                return [await self._reply() for _ in range(count)]
+                await connection.send_packed_command([payload])
+                replies: list[object] = []
+                for _ in range(count):
+                    try:
+                        replies.append(await connection.read_response())
+                    except ResponseError as refused:
+                        replies.append(refused)
         except TimeoutError as error:
             raise LinkLate from error
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             raise _cut(error) from error
-
-    async def _reply(self) -> object:
-        try:
-            return await self._connection.read_response()
-        except ResponseError as refused:
-            return refused
+        return replies
 
     async def close(self) -> None:
         """Drop the connection at once; what was not sent yet is not sent any more."""
@@ -126,7 +131,7 @@ class AsyncLink:
         await self._connection.disconnect(nowait=True)
 
 
-def _cut(error: RedisError) -> LinkCut:
+def _cut(error: RedisError | OSError) -> LinkCut:
     lost = "the server or the network closed the connection: " if isinstance(error, Disconnected) else ""
     return LinkCut(f"{lost}{error}")
 
