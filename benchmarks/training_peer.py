@@ -14,12 +14,13 @@ WINDOWS = {"1h": (HOUR, 300_000_000), "24h": (DAY, HOUR), "7d": (7 * DAY, HOUR),
 
 def by_hand(history: str, spine: str) -> pl.DataFrame:
     """The spine with ``count_{w}``, ``amount_sum_{w}`` and ``amount_mean_{w}`` for the four windows."""
+    known = pl.col("known_at")
+    same = pl.col("user", "event_id").eq_missing(pl.col("user", "event_id").shift(1))
     events = (
         pl.scan_parquet(history)
         .with_columns(pl.col("ts", "known_at").to_physical())
-        .sort("event_id", "known_at", "ts")
-        .with_columns(gap=pl.col("known_at").diff().over("event_id"))
-        .filter(pl.col("gap").is_null() | (pl.col("gap") > HOUR))
+        .sort("user", "event_id", "known_at", "ts")
+        .filter(~(pl.all_horizontal(same) & (known - known.shift(1) <= HOUR)))
         .with_columns(start=pl.max_horizontal("ts", "known_at") + 1)
         .select("user", "ts", "start", "amount")
         .collect()
@@ -43,15 +44,22 @@ def by_hand(history: str, spine: str) -> pl.DataFrame:
 
 def _prefixes(asked: pl.DataFrame, events: pl.DataFrame, at: str, name: str) -> pl.DataFrame:
     """Count and sum of what has reached its instant ``at`` by the time ``t``, per user."""
-    running = (
-        events.sort(at)
-        .select(
-            "user",
-            pl.col(at).alias("t"),
-            pl.col("amount").cum_count().over("user").cast(pl.Int64).alias(f"{name}_count"),
-            pl.col("amount").cum_sum().over("user").alias(f"{name}_sum"),
-        )
-        .sort("t")
+    ordered = events.sort("user", at)
+    first = ordered["user"].ne_missing(ordered["user"].shift(1))
+    running = ordered.select(
+        "user",
+        pl.col(at).alias("t"),
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(f"{name}_count"),
+        pl.col("amount").cum_sum().alias(f"{name}_sum"),
+    )
+    before = running.filter(first).select(
+        "user",
+        (pl.col(f"{name}_count") - 1).alias("count_before"),
+        (pl.col(f"{name}_sum") - ordered.filter(first)["amount"]).alias("sum_before"),
     )
     joined = asked.join_asof(running, on="t", by="user", strategy="backward", check_sortedness=False)
-    return joined.with_columns(pl.col(f"{name}_count", f"{name}_sum").fill_null(0))
+    joined = joined.join(before, on="user", how="left", maintain_order="left")
+    return joined.with_columns(
+        (pl.col(f"{name}_count") - pl.col("count_before")).fill_null(0),
+        (pl.col(f"{name}_sum") - pl.col("sum_before")).fill_null(0),
+    ).drop("count_before", "sum_before")

@@ -4,8 +4,23 @@ from typing import TYPE_CHECKING, Any
 
 from diptych.declare import reduce
 from diptych.declare.aggregate import (
-    Aggregate, aggregate, count, count_distinct, event_time, first, last, last_n, max, mean, min, rate, recency,
-    since_first, std, sum, var,
+    Aggregate,
+    aggregate,
+    count,
+    count_distinct,
+    event_time,
+    first,
+    last,
+    last_n,
+    max,
+    mean,
+    min,
+    rate,
+    recency,
+    since_first,
+    std,
+    sum,
+    var,
 )  # fmt: skip
 from diptych.declare.entity import Entity
 from diptych.declare.operators import Expr, case, col, function, lit

@@ -192,9 +192,7 @@ def count_distinct(
     default: Default = None, name: str | None = None, tolerance: float | None = None, description: str = "",
 ) -> Aggregate:  # fmt: skip
     """Exact number of different values (Int64)."""
-    return _standard(
-        "count_distinct", input, _Options(where, windows, hop, default, name, tolerance, description)
-    )
+    return _standard("count_distinct", input, _Options(where, windows, hop, default, name, tolerance, description))
 
 
 def rate(
@@ -218,9 +216,7 @@ def since_first(
     default: Default = None, name: str | None = None, tolerance: float | None = None, description: str = "",
 ) -> Aggregate:  # fmt: skip
     """Seconds since the first event (Float64); without windows over the lifetime."""
-    return _standard(
-        "since_first", None, _Options(where, windows, hop, default, name, tolerance, description)
-    )
+    return _standard("since_first", None, _Options(where, windows, hop, default, name, tolerance, description))
 
 
 def aggregate(
@@ -242,7 +238,8 @@ def _standard(kind: str, input: Written | None, options: _Options, n: int = 0) -
     recipe = STANDARD[kind]
     tree = None if input is None else written(input, f"input of {kind}")
     column = _column_name(tree)
-    label = options.name or (f"{column}_{kind}" if column else kind if tree is None else None)
+    suffix = f"last_{n}" if kind == "last_n" else kind
+    label = options.name or (f"{column}_{suffix}" if column else suffix if tree is None else None)
     if recipe.on_default is not None and options.default is not None:
         parts, finish = recipe.on_default.reducers, recipe.on_default.finish
     else:

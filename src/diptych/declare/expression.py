@@ -1,6 +1,7 @@
 """Expressions written as text: SQL scalar expressions read into the one tree; the only declaring room with sqlglot."""
 
 import decimal
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -21,7 +22,7 @@ SYNTAX = (
 """What loads besides columns, numbers, 'text' and the functions."""
 
 _MARK = "dt__"
-_BINARY: dict[type[exp.Expression], Op] = {
+_BINARY: dict[type[exp.Expr], Op] = {
     exp.Add: Op.ADD, exp.Sub: Op.SUB, exp.Mul: Op.MUL, exp.Div: Op.DIV, exp.Mod: Op.MOD, exp.EQ: Op.EQ,
     exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE, exp.And: Op.AND,
     exp.Or: Op.OR, exp.DPipe: Op.CONCAT,
@@ -66,7 +67,7 @@ def _marked(text: str) -> str:
     tokens = sqlglot.tokenize(text)
     parts: list[str] = []
     done = 0
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in itertools.pairwise(tokens):
         bare = text[token.start : token.end + 1]
         if after.text == "(" and bare.lower() in FUNCTIONS:
             parts += [text[done : token.start], _MARK]
@@ -74,7 +75,7 @@ def _marked(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
-def _tree(node: exp.Expression) -> Expression:
+def _tree(node: exp.Expr) -> Expression:
     op = _BINARY.get(type(node))
     if op is not None:
         return Call(op, (_tree(node.this), _tree(node.expression)))
@@ -85,14 +86,15 @@ def _tree(node: exp.Expression) -> Expression:
     return reader(node)
 
 
-def _column(node: exp.Expression) -> Expression:
-    parts = [part for part in node.parts if isinstance(part, exp.Identifier)]
-    if len(parts) != len(node.parts) or len(parts) > 2:
+def _column(node: exp.Expr) -> Expression:
+    found: list[exp.Expr] = node.parts if isinstance(node, exp.Column) else []
+    parts = [part for part in found if isinstance(part, exp.Identifier)]
+    if len(parts) != len(found) or not parts or len(parts) > 2:
         raise BadExpression(f"{node.sql()!r} is not a column", hint="write a column, or view.feature")
     return Column(".".join(part.this for part in parts))
 
 
-def _literal(node: exp.Expression) -> Expression:
+def _literal(node: exp.Expr) -> Expression:
     return Literal(node.this) if node.is_string else number(node.this)
 
 
@@ -108,11 +110,11 @@ def number(text: str) -> Literal:
     return Literal(value)
 
 
-def _not(node: exp.Expression) -> Expression:
+def _not(node: exp.Expr) -> Expression:
     return Call(Op.NOT, (_tree(node.this),))
 
 
-def _is(node: exp.Expression) -> Expression:
+def _is(node: exp.Expr) -> Expression:
     if not isinstance(node.expression, exp.Null):
         raise BadExpression(
             f"{node.sql()!r} is not supported", hint="IS compares with null only; a Bool is a condition"
@@ -120,23 +122,23 @@ def _is(node: exp.Expression) -> Expression:
     return Call(Op.IS_NULL, (_tree(node.this),))
 
 
-def _in(node: exp.Expression) -> Expression:
+def _in(node: exp.Expr) -> Expression:
     if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
         raise BadExpression(f"{node.sql()!r} is not supported", hint="write the values: x in (1, 2, 3)")
     return member(_tree(node.this), tuple(_tree(choice) for choice in node.expressions))
 
 
-def _between(node: exp.Expression) -> Expression:
+def _between(node: exp.Expr) -> Expression:
     if node.args.get("symmetric"):
         raise BadExpression("BETWEEN SYMMETRIC is not supported")
     return between(_tree(node.this), _tree(node.args["low"]), _tree(node.args["high"]))
 
 
-def _case(node: exp.Expression) -> Expression:
+def _case(node: exp.Expr) -> Expression:
     return Call(Op.CASE, tuple(_case_arguments(node)))
 
 
-def _case_arguments(node: exp.Expression) -> Iterator[Expression]:
+def _case_arguments(node: exp.Expr) -> Iterator[Expression]:
     subject = None if node.this is None else _tree(node.this)
     for branch in node.args["ifs"]:
         condition = _tree(branch.this)
@@ -146,22 +148,23 @@ def _case_arguments(node: exp.Expression) -> Iterator[Expression]:
     yield Literal(None) if otherwise is None else _tree(otherwise)
 
 
-def _cast(node: exp.Expression) -> Expression:
-    if node.to.this == exp.DataType.Type.DOUBLE:
+def _cast(node: exp.Expr) -> Expression:
+    target: exp.DataType = node.args["to"]
+    if target.this == exp.DataType.Type.DOUBLE:
         return Call(Op.TO_FLOAT, (_tree(node.this),))
     is_text = isinstance(node.this, exp.Literal) and node.this.is_string
-    if is_text and node.to.this in (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ):
+    if is_text and target.this in (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ):
         return timestamp_literal(node.this.this)
     hint = "cast(x as double) and timestamp '2013-01-31' are the casts there are"
-    raise BadExpression(f"cast to {node.to.sql()} is not supported", hint=hint)
+    raise BadExpression(f"cast to {target.sql()} is not supported", hint=hint)
 
 
-def _function(node: exp.Expression) -> Expression:
+def _function(node: exp.Expr) -> Expression:
     name = node.this.removeprefix(_MARK).lower()
     return call(name, tuple(_tree(argument) for argument in node.expressions))
 
 
-_READERS: dict[type[exp.Expression], Callable[[exp.Expression], Expression]] = {
+_READERS: dict[type[exp.Expr], Callable[[exp.Expr], Expression]] = {
     exp.Column: _column,
     exp.Literal: _literal,
     exp.Boolean: lambda node: Literal(node.this),

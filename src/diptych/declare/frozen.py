@@ -16,9 +16,7 @@ def frozen_types(types: object, what: str) -> Mapping[str, ValueType]:
     for name, type_ in copy.items():
         if not isinstance(type_, VALUE_TYPES):
             known = ", ".join(known.__name__ for known in VALUE_TYPES)
-            raise DeclarationError(
-                f"{what}: {name!r} must be a type such as dt.Int64(), not {type_!r}; types: {known}"
-            )
+            raise DeclarationError(f"{what}: {name!r} must be a type such as dt.Int64(), not {type_!r}; types: {known}")
     return copy
 
 

@@ -32,10 +32,15 @@ class RegistryError(DiptychError):
     """Definitions that do not load; ``mistakes`` holds every one that was found, in order of place."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(sorted(set(mistakes)))
+        self.mistakes = tuple(sorted(set(mistakes), key=_reading_order))
         count = len(self.mistakes)
         title = f"the definitions do not load: {count} mistake{'s' if count != 1 else ''}"
         super().__init__("\n".join([title, *(str(mistake) for mistake in self.mistakes)]))
+
+
+def _reading_order(mistake: Mistake) -> tuple[str, int, Mistake]:
+    file, _, line = mistake.where.rpartition(":")
+    return (file, int(line), mistake) if line.isdigit() else (mistake.where, 0, mistake)
 
 
 class DeclarationError(DiptychError):

@@ -81,9 +81,7 @@ class Expr:
         return Expr(Call(Op.NOT, (self.tree,)))
 
     def __bool__(self) -> bool:
-        raise DeclarationError(
-            "an expression has no truth of its own; combine with & | ~ instead of and, or, not"
-        )
+        raise DeclarationError("an expression has no truth of its own; combine with & | ~ instead of and, or, not")
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -139,7 +137,8 @@ def lit(value: object) -> Expr:
             return Expr(Literal(value))
         case float() | decimal.Decimal():
             raise BadExpression(f"{value} is not a finite number", hint="write null for a missing value")
-    raise DeclarationError(f"{value!r} ({type(value).__name__}) cannot be a constant of an expression")
+        case _:
+            raise DeclarationError(f"{value!r} ({type(value).__name__}) cannot be a constant of an expression")
 
 
 def function(name: str, *args: Operand) -> Expr:

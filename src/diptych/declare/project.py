@@ -105,9 +105,7 @@ def _check(project: Project, file: Path) -> None:
         if not _NAME.fullmatch(name)
     ]
     if not project.modules:
-        wrong.append(
-            'modules is empty; name the folders or modules of your definitions: modules = ["feature_repo"]'
-        )
+        wrong.append('modules is empty; name the folders or modules of your definitions: modules = ["feature_repo"]')
     for name, environment in project.environments.items():
         for source, location in environment.sources.items():
             if (location.path is None) == (location.table is None):
@@ -126,9 +124,7 @@ def _filled(value: Any, variables: Mapping[str, str], where: str) -> Any:
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in variables:
-            raise SettingsError(
-                f"{FILE}: {where} needs the environment variable {match[1]}, which is not set"
-            )
+            raise SettingsError(f"{FILE}: {where} needs the environment variable {match[1]}, which is not set")
         return variables[match[1]]
 
     return _VARIABLE.sub(variable, value)

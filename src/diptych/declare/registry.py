@@ -53,9 +53,7 @@ def collect(root: Path, modules: Iterable[str]) -> Collected:
             if not names:
                 exists = _entries(root)
                 hint = did_you_mean(entry, exists)
-                mistakes.append(
-                    Mistake(f"{FILE}:1", f"modules: nothing to import at {entry!r}", exists, hint)
-                )
+                mistakes.append(Mistake(f"{FILE}:1", f"modules: nothing to import at {entry!r}", exists, hint))
             for name in names:
                 try:
                     declarations += _declared(importlib.import_module(name))
@@ -71,14 +69,14 @@ def _closure(declaration: Declaration) -> Iterator[Declaration]:
         case FeatureService():
             for use in declaration.features:
                 yield from _closure(use.view if isinstance(use, ViewUse) else use)
+        case Entity() | EventSource():
+            pass
     yield declaration
 
 
 def _declared(module: ModuleType) -> list[Declaration]:
     values = list(vars(module).values())
-    return [
-        value for value in values if isinstance(value, (Entity, EventSource, FeatureView, FeatureService))
-    ]
+    return [value for value in values if isinstance(value, (Entity, EventSource, FeatureView, FeatureService))]
 
 
 def _module_names(root: Path, entry: str) -> list[str]:
@@ -105,11 +103,7 @@ def _failure(root: Path, name: str, error: BaseException) -> Mistake:
     """Why a module could not be imported, at the deepest line of the project's own that was involved."""
     if isinstance(error, SyntaxError) and error.filename:
         return Mistake(f"{error.filename}:{error.lineno}", f"cannot be read as Python: {error.msg}")
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(root)
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
     return Mistake(where, f"{type(error).__name__}: {error}")
 

@@ -14,12 +14,12 @@ from diptych.ground.values import ValueType
 class EventSource:
     """A stream or table of events.
 
-    ``columns`` gives every column that features may use, with its type and range; ``timestamp`` and ``known_at``
-    need not be repeated there. ``timestamp=None`` is a table of attributes that are valid since always. ``known_at``
-    names the column that says when the store accepted an event; without one an event of history counts as known at
-    its own timestamp. A copy of an ``event_id`` within ``dedup_window`` of the previous one is the same event.
-    Events later than ``lateness``, or more than ``max_skew`` ahead, go to quarantine. ``derive`` adds columns by
-    expressions, in order; ``filter`` keeps the rows where it is true. Durations are like ``"90s"``, ``"24h"``, ``"7d"``.
+    ``columns`` gives every column that is read, the times included, with its type and range. ``timestamp=None`` is
+    a table of attributes that are valid since always. ``known_at`` names the column that says when the store accepted
+    an event; without one an event of history counts as known at its own timestamp. A copy of an ``event_id`` within
+    ``dedup_window`` of the previous one is the same event. Events later than ``lateness``, or more than ``max_skew``
+    ahead, go to quarantine. ``derive`` adds columns by expressions, in order; ``filter`` keeps the rows where it is
+    true. Durations are like ``"90s"``, ``"24h"``, ``"7d"``.
     """
 
     name: str

@@ -64,9 +64,7 @@ class ViewUse:
 
     def __getitem__(self, names: str | tuple[str, ...]) -> "ViewUse":
         """The same use with only the features named."""
-        wanted = (
-            (names,) if isinstance(names, str) else frozen_items(names, (str,), f"features of {self.name!r}")
-        )
+        wanted = (names,) if isinstance(names, str) else frozen_items(names, (str,), f"features of {self.name!r}")
         return ViewUse(self.view, self.name, self.on, wanted)
 
     def alias(self, name: str, *, on: Mapping[str, str] | None = None) -> "ViewUse":

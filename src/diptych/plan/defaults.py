@@ -6,9 +6,19 @@ from datetime import datetime
 
 from diptych.ground.instants import EARLIEST, LATEST, instant
 from diptych.ground.values import (
-    INT64_MAX, INT64_MIN, Bool, Decimal, Enum, Float64, Int64, Scalar, String, Timestamp, ValueType,
+    INT64_MAX,
+    INT64_MIN,
+    Bool,
+    Decimal,
+    Enum,
+    Float64,
+    Int64,
+    Scalar,
+    String,
+    Timestamp,
+    ValueType,
 )  # fmt: skip
-from diptych.plan.typed import spelled
+from diptych.plan.conversion import spelled
 
 
 def typed_default(value: object, type_: ValueType) -> tuple[Scalar | None, str]:

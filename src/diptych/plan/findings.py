@@ -48,15 +48,11 @@ class Findings:
         names = tuple(sorted(exists))
         self.add(place, what, names, did_you_mean(name, names))
 
-    def expression(
-        self, place: Place, what: str, written: Declared, scope: Scope, ranges: Ranges
-    ) -> Bounded | None:
+    def expression(self, place: Place, what: str, written: Declared, scope: Scope, ranges: Ranges) -> Bounded | None:
         """The typed and bounded expression, or None after noting why there is none."""
         return self._expression(place, what, written, lambda tree: type_expression(tree, scope), ranges)
 
-    def condition(
-        self, place: Place, what: str, written: Declared, scope: Scope, ranges: Ranges
-    ) -> Expression | None:
+    def condition(self, place: Place, what: str, written: Declared, scope: Scope, ranges: Ranges) -> Expression | None:
         """The typed expression of a condition, or None after noting why there is none."""
         bounded = self._expression(place, what, written, lambda tree: type_condition(tree, scope), ranges)
         return None if bounded is None else bounded.tree

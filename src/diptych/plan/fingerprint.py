@@ -21,8 +21,7 @@ def stamped(view: nodes.View) -> nodes.View:
     features = sorted(view.features, key=lambda feature: feature.name)
     meaning = [(feature.name, feature.type, feature.finish, feature.default) for feature in features]
     words = [
-        (feature.name, feature.tolerance, feature.aggregate, feature.description, feature.tags)
-        for feature in features
+        (feature.name, feature.tolerance, feature.aggregate, feature.description, feature.tags) for feature in features
     ]
     source = view.source
     around = [

@@ -32,15 +32,13 @@ def load_registry(path: str | Path) -> Loaded:
     try:
         registry = resolve(collected.declarations, project, collected.mistakes)
     except RegistryError as error:
-        raise RegistryError(_relative(error.mistakes, root)) from error
+        raise RegistryError(_relative(error.mistakes, root)) from None
     return Loaded(registry, project, root)
 
 
 def _relative(mistakes: Iterable[Mistake], root: Path) -> list[Mistake]:
     prefix = f"{root}/"
     return [
-        Mistake(
-            mistake.where.removeprefix(prefix), mistake.what.replace(prefix, ""), mistake.exists, mistake.hint
-        )
+        Mistake(mistake.where.removeprefix(prefix), mistake.what.replace(prefix, ""), mistake.exists, mistake.hint)
         for mistake in mistakes
     ]

@@ -32,6 +32,10 @@ class Interval:
         """The least interval that holds both."""
         return Interval(min(self.low, other.low), max(self.high, other.high), self.whole and other.whole)
 
+    def holds(self, other: "Interval") -> bool:
+        """Whether all of the other lies within."""
+        return self.low <= other.low and other.high <= self.high
+
     def cut(self, other: "Interval") -> "Interval":
         """The part within ``other``; of a part that nothing is in, this whole interval, which is safe."""
         low, high = max(self.low, other.low), min(self.high, other.high)
@@ -61,7 +65,8 @@ def declared(type_: ResultType) -> Interval | None:
             return Interval(-MAX_FLOAT if ge is None else float(ge), MAX_FLOAT if le is None else float(le))
         case Timestamp():
             return _ANY_TIME
-    return None
+        case _:
+            return None
 
 
 def bound(tree: Expression, ranges: Ranges, known: Known | None = None) -> tuple[Expression, Interval | None]:
@@ -72,7 +77,7 @@ def bound(tree: Expression, ranges: Ranges, known: Known | None = None) -> tuple
     interval: Interval | None
     match tree:
         case Literal(value, type_):
-            return tree, _constant(value, type_)
+            return tree, constant(value, type_)
         case Column(name):
             result: Expression = tree
             interval = ranges.get(name)
@@ -104,7 +109,8 @@ def _checked(tree: Expression, interval: Interval | None) -> tuple[Expression, I
     return tree, interval
 
 
-def _constant(value: object, type_: ResultType | None) -> Interval | None:
+def constant(value: object, type_: ResultType | None) -> Interval | None:
+    """The interval of one value of a type."""
     match type_, value:
         case (Int64() | Timestamp(), int()):
             return Interval(value, value, whole=True)
@@ -113,7 +119,8 @@ def _constant(value: object, type_: ResultType | None) -> Interval | None:
         case (Decimal(scale), decimal.Decimal()):
             unscaled = int(_unscaled(value, scale))
             return Interval(unscaled, unscaled, whole=True)
-    return None
+        case _:
+            return None
 
 
 def _unscaled(value: decimal.Decimal | int, scale: int) -> decimal.Decimal:
@@ -169,9 +176,7 @@ def _implied(condition: Expression, met: bool, ranges: Ranges, known: Known) -> 
     return {}
 
 
-def _both(
-    left: Expression, right: Expression, met: bool, ranges: Ranges, known: Known
-) -> dict[Expression, Interval]:
+def _both(left: Expression, right: Expression, met: bool, ranges: Ranges, known: Known) -> dict[Expression, Interval]:
     first = _implied(left, met, ranges, known)
     return first | _implied(right, met, ranges, {**known, **first})
 
@@ -179,9 +184,7 @@ def _both(
 _OPPOSITE = {Op.LT: Op.GE, Op.LE: Op.GT, Op.GT: Op.LE, Op.GE: Op.LT, Op.EQ: Op.NE, Op.NE: Op.EQ}
 
 
-def _compared(
-    op: Op, left: Expression, right: Expression, ranges: Ranges, known: Known
-) -> dict[Expression, Interval]:
+def _compared(op: Op, left: Expression, right: Expression, ranges: Ranges, known: Known) -> dict[Expression, Interval]:
     a, b = bound(left, ranges, known)[1], bound(right, ranges, known)[1]
     if a is None or b is None:
         return {}
@@ -255,11 +258,7 @@ def _mod(tree: Call, parts: Parts) -> Interval | None:
         return None
     a, b = both
     most = max(abs(b.low), abs(b.high)) - 1
-    return (
-        Interval(max(min(a.low, 0), -most), min(max(a.high, 0), most), whole=True)
-        if most >= 0
-        else Interval(0, 0)
-    )
+    return Interval(max(min(a.low, 0), -most), min(max(a.high, 0), most), whole=True) if most >= 0 else Interval(0, 0)
 
 
 def _div(tree: Call, parts: Parts) -> Interval | None:
@@ -321,11 +320,7 @@ def _shift(tree: Call, parts: Parts) -> Interval | None:
         return None
     a, k = both
     power = 10.0 ** abs(k.low)
-    return (
-        Interval(a.low / power, a.high / power)
-        if k.low > 0
-        else Interval(a.low * power, a.high * power, a.whole)
-    )
+    return Interval(a.low / power, a.high / power) if k.low > 0 else Interval(a.low * power, a.high * power, a.whole)
 
 
 def _rescale(tree: Call, parts: Parts) -> Interval | None:

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from diptych.declare.entity import Entity
 from diptych.declare.mistakes import Mistake, RegistryError
+from diptych.declare.place import Place
 from diptych.declare.project import FILE, Project
 from diptych.declare.registry import Declaration, reachable
-from diptych.declare.place import Place
 from diptych.declare.service import FeatureService
 from diptych.declare.source import EventSource
 from diptych.declare.view import FeatureView
@@ -20,9 +20,7 @@ from diptych.plan.resolve_view import resolve_view
 Named = TypeVar("Named", Entity, EventSource, FeatureView)
 
 
-def resolve(
-    declarations: Iterable[Declaration], project: Project, mistakes: Iterable[Mistake] = ()
-) -> nodes.Registry:
+def resolve(declarations: Iterable[Declaration], project: Project, mistakes: Iterable[Mistake] = ()) -> nodes.Registry:
     """The registry of a project, everything in order of name.
 
     ``declarations`` may come in any order and more than once; what they refer to need not be among them. Raises
@@ -39,9 +37,7 @@ def resolve(
         name: resolve_view(view, entity_nodes[view.entity.name], resolved_sources[view.source.name], findings)
         for name, view in views.items()
     }
-    services = [
-        resolve_service(service, resolved_views, findings) for service in _services(everything, findings)
-    ]
+    services = [resolve_service(service, resolved_views, findings) for service in _services(everything, findings)]
     _check_locations(project, sources, findings)
     if findings.mistakes:
         raise RegistryError(findings.mistakes)
@@ -54,9 +50,7 @@ def resolve(
     )
 
 
-def _by_name(
-    declarations: list[Declaration], kind: type[Named], noun: str, findings: Findings
-) -> dict[str, Named]:
+def _by_name(declarations: list[Declaration], kind: type[Named], noun: str, findings: Findings) -> dict[str, Named]:
     """The declarations of one kind, sorted by name; two different ones of a name are a mistake."""
     found: dict[str, Named] = {}
     for declaration in declarations:
@@ -79,9 +73,7 @@ def _services(declarations: list[Declaration], findings: Findings) -> list[Featu
 
 
 def _differ(findings: Findings, place: Place, what: str, other: Place, hint: str = "") -> None:
-    findings.add(
-        place, f"{what} differ: the other one is at {other}", hint=hint or "give one of them another name"
-    )
+    findings.add(place, f"{what} differ: the other one is at {other}", hint=hint or "give one of them another name")
 
 
 def _check_locations(project: Project, sources: Iterable[str], findings: Findings) -> None:

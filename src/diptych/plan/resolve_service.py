@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from diptych.declare.service import FeatureService
 from diptych.declare.view import FeatureView, ViewUse
-from diptych.ground.expression import Call, Column, Expression
+from diptych.ground.expression import Call, Column, Expression, Literal
 from diptych.ground.values import ListOf, Timestamp, ValueType
 from diptych.plan import nodes
+from diptych.plan.conversion import spelled
 from diptych.plan.findings import Bounded, Findings
 from diptych.plan.fingerprint import service_fingerprint
 from diptych.plan.naming import SEPARATOR, check_name, repeated
@@ -15,7 +16,7 @@ from diptych.plan.nodes import REQUEST_TIME
 from diptych.plan.ranges import Interval, declared
 from diptych.plan.resolve_source import check_type, tags_of
 from diptych.plan.resolve_view import ResolvedView
-from diptych.plan.typed import Scope, spelled
+from diptych.plan.typed import Scope
 
 
 def resolve_service(
@@ -25,24 +26,21 @@ def resolve_service(
     what = f"service {service.name!r}"
     check_name(findings, service.place, what, service.name)
     if isinstance(service.version, bool) or not isinstance(service.version, int) or service.version < 1:
-        findings.add(
-            service.place, f"version of {what} must be a whole number from 1, not {service.version!r}"
-        )
+        findings.add(service.place, f"version of {what} must be a whole number from 1, not {service.version!r}")
     uses = [
-        use if isinstance(use, ViewUse) else ViewUse(use, use.name, place=service.place)
-        for use in service.features
+        use if isinstance(use, ViewUse) else ViewUse(use, use.name, place=service.place) for use in service.features
     ]
     if not uses:
         findings.add(service.place, f"{what} has no features")
     for name in repeated(use.name for use in uses):
-        hint = f'select its features in one place, or give one a role: .alias("...", on={{...}})'
+        hint = 'select its features in one place, or give one a role: .alias("...", on={...})'
         findings.add(service.place, f"{what} uses {name!r} twice", hint=hint)
     roles = [_role(use, service, views, findings) for use in uses]
     known = [role for role in roles if role is not None]
     request = _request(service, known, views, findings)
     outputs = _outputs(known, views)
-    derived = _derived(service, known, views, outputs, findings)
-    _check_collisions(service, outputs, findings)
+    derived = _derived(service, known, views, findings)
+    _check_collisions(service, findings)
     node = nodes.Service(
         name=service.name,
         version=service.version,
@@ -56,9 +54,7 @@ def resolve_service(
     )
     if any(feature not in views[role.view].types for role in known for feature in role.features):
         return None
-    return replace(
-        node, fingerprint=service_fingerprint(node, {name: view.node for name, view in views.items()})
-    )
+    return replace(node, fingerprint=service_fingerprint(node, {name: view.node for name, view in views.items()}))
 
 
 def _role(
@@ -112,17 +108,14 @@ def _request(
         for column, part in zip(role.on, views[role.view].node.entity.keys, strict=True):
             first = keys.setdefault(column, part.type)
             if type(first) is not type(part.type):
-                problem = (
-                    f"{what} reads request column {column!r} as {spelled(first)} and as {spelled(part.type)}"
-                )
-                findings.add(
-                    service.place, problem, hint="give one role other columns: .alias(..., on={...})"
-                )
+                problem = f"{what} reads request column {column!r} as {spelled(first)} and as {spelled(part.type)}"
+                findings.add(service.place, problem, hint="give one role other columns: .alias(..., on={...})")
     for name, type_ in service.request.items():
         check_name(findings, service.place, f"request input of {what}", name, reserved=True)
         check_type(findings, service.place, f"request input {name!r} of {what}", type_)
         if name in keys and type(keys[name]) is not type(type_):
-            problem = f"request input {name!r} of {what} is {spelled(type_)}, and a key of that name is {spelled(keys[name])}"
+            key = spelled(keys[name])
+            problem = f"request input {name!r} of {what} is {spelled(type_)}, and a key of that name is {key}"
             findings.add(service.place, problem, hint="give the input another name")
     return tuple(nodes.Field(name, type_) for name, type_ in service.request.items())
 
@@ -131,7 +124,6 @@ def _derived(
     service: FeatureService,
     roles: list[nodes.Role],
     views: Mapping[str, ResolvedView],
-    outputs: tuple[nodes.Output, ...],
     findings: Findings,
 ) -> tuple[nodes.Derived, ...]:
     scope, ranges = _derived_scope(service, roles, views)
@@ -171,14 +163,11 @@ def _full_names(tree: Expression) -> Expression:
             return Column(name.replace(".", SEPARATOR), type_)
         case Call(op, args, type_):
             return Call(op, tuple(_full_names(argument) for argument in args), type_)
-    return tree
+        case Literal():
+            return tree
 
 
-def _check_collisions(service: FeatureService, outputs: tuple[nodes.Output, ...], findings: Findings) -> None:
-    names = [*(output.name for output in outputs), *service.derived, *service.request]
-    for name in repeated(dict.fromkeys(output.name for output in outputs)):
-        findings.add(service.place, f"service {service.name!r} has two outputs {name!r}")
+def _check_collisions(service: FeatureService, findings: Findings) -> None:
     for name in sorted(set(service.derived) & set(service.request)):
         what = f"service {service.name!r} has a request input and a derived feature {name!r}"
         findings.add(service.place, what, hint="give one of them another name")
-    del names

@@ -21,14 +21,14 @@ from diptych.ground.values import (
     ValueType,
 )
 from diptych.plan import nodes
+from diptych.plan.conversion import MAX_SCALE, spelled
 from diptych.plan.findings import Findings
 from diptych.plan.naming import check_column, check_name
 from diptych.plan.ranges import Interval, declared
-from diptych.plan.typed import MAX_SCALE, Scope, spelled
+from diptych.plan.typed import Scope
 
 LONGEST_TEXT = 1024
 """The most bytes of a text column: every record of the online state holds that many."""
-_MOMENT = Timestamp(nullable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def resolve_source(source: EventSource, findings: Findings) -> ResolvedSource:
     what = f"source {source.name!r}"
     check_name(findings, source.place, what, source.name)
     columns = _columns(source, findings)
-    types: dict[str, ValueType | None] = dict(columns)
+    times = {name: None for name in (source.timestamp, source.known_at) if name is not None}
+    types: dict[str, ValueType | None] = {**times, **columns}
     ranges: dict[str, Interval | None] = {name: declared(type_) for name, type_ in columns.items()}
     scope = Scope(types, f"column of {what}")
     derive = _derive(source, scope, types, ranges, findings)
@@ -103,6 +104,8 @@ def check_type(findings: Findings, place: Place, what: str, type_: ValueType) ->
             _check_vocabulary(findings, place, what, values)
         case Int64() | Float64() | Decimal():
             _check_range(findings, place, what, type_)
+        case _:
+            pass
 
 
 def _check_range(findings: Findings, place: Place, what: str, type_: Int64 | Float64 | Decimal) -> None:
@@ -117,7 +120,7 @@ def _check_range(findings: Findings, place: Place, what: str, type_: Int64 | Flo
     assert interval is not None
     if interval.low > interval.high:
         findings.add(place, f"{what}: nothing is between ge={type_.ge} and le={type_.le}")
-    elif not isinstance(type_, Float64) and not (INT64_MIN <= interval.low and interval.high <= INT64_MAX):
+    elif not isinstance(type_, Float64) and not (interval.low >= INT64_MIN and interval.high <= INT64_MAX):
         findings.add(place, f"{what}: the range leaves 64 bits")
 
 
@@ -132,19 +135,20 @@ def _check_vocabulary(findings: Findings, place: Place, what: str, values: tuple
 
 
 def _columns(source: EventSource, findings: Findings) -> dict[str, ValueType]:
-    """The declared columns, with the times that need no declaration; types that do not fit are noted."""
+    """The declared columns; types that do not fit are noted."""
     columns = dict(source.columns)
-    for name, type_ in columns.items():
-        what = f"column {name!r} of source {source.name!r}"
-        check_column(findings, source.place, what, name)
+    for column, type_ in columns.items():
+        what = f"column {column!r} of source {source.name!r}"
+        check_column(findings, source.place, what, column)
         check_type(findings, source.place, what, type_)
     for role, name in (("timestamp", source.timestamp), ("known_at", source.known_at)):
         if name is None:
             continue
-        if not isinstance(columns.setdefault(name, _MOMENT), Timestamp):
-            what = (
-                f"{role} {name!r} of source {source.name!r} must be a Timestamp, not {spelled(columns[name])}"
-            )
+        if name not in columns:
+            what = f"{role} of source {source.name!r} is an unknown column {name!r}"
+            findings.unknown(source.place, what, name, columns)
+        elif not isinstance(columns[name], Timestamp):
+            what = f"{role} {name!r} of source {source.name!r} must be a Timestamp, not {spelled(columns[name])}"
             findings.add(source.place, what)
     return columns
 
@@ -184,9 +188,7 @@ def _derive(
         what = f"derived column {name!r} of source {source.name!r}"
         check_column(findings, source.place, what, name)
         if name in types:
-            findings.add(
-                source.place, f"{what} has the name of another column", hint="give it a name of its own"
-            )
+            findings.add(source.place, f"{what} has the name of another column", hint="give it a name of its own")
             continue
         bounded = findings.expression(source.place, what, written, scope, ranges)
         types[name] = None

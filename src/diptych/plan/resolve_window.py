@@ -1,5 +1,6 @@
 """Windows resolved: lengths, hops and time to live."""
 
+import itertools
 from datetime import timedelta
 
 from diptych.declare.aggregate import LIFETIME, Aggregate
@@ -27,9 +28,7 @@ def suffix(window: str | timedelta) -> str:
     return f"_{spell(window // timedelta(microseconds=1))}"
 
 
-def resolve_windows(
-    aggregate: Aggregate, what: str, ttl: int | None, findings: Findings
-) -> list[tuple[str, Window]]:
+def resolve_windows(aggregate: Aggregate, what: str, ttl: int | None, findings: Findings) -> list[tuple[str, Window]]:
     """Name suffix and window of each declared window that is sound; a ``ttl`` bounds lifetimes."""
     if not aggregate.windows:
         hint = 'windows=["1h", "24h"], or windows=["lifetime"]'
@@ -41,9 +40,7 @@ def resolve_windows(
             return []
     bounded = [window for window in aggregate.windows if window != LIFETIME]
     if aggregate.hop is not None and aggregate.windows and not bounded:
-        findings.add(
-            aggregate.place, f"hop of {what} is unused: a lifetime has no tail", hint="leave hop out"
-        )
+        findings.add(aggregate.place, f"hop of {what} is unused: a lifetime has no tail", hint="leave hop out")
     windows = []
     for window in aggregate.windows:
         resolved = _window(window, aggregate, hop, what, ttl, findings)
@@ -83,9 +80,7 @@ def _window(
 def check_hops(windows: set[Window], place: Place, what: str, findings: Findings) -> None:
     """Note hops of one view that do not divide one another: its tiles could not merge."""
     hops = sorted({window.hop for window in windows if window.hop is not None})
-    for smaller, larger in zip(hops, hops[1:], strict=False):
+    for smaller, larger in itertools.pairwise(hops):
         if larger % smaller:
             hint = "hops of one view must divide one another: choose another hop, or two views"
-            findings.add(
-                place, f"{what} has hops {spell(smaller)} and {spell(larger)}, which do not divide", hint=hint
-            )
+            findings.add(place, f"{what} has hops {spell(smaller)} and {spell(larger)}, which do not divide", hint=hint)

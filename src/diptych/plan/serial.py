@@ -56,9 +56,7 @@ def encode(registry: nodes.Registry) -> bytes:
     for view in plain["views"]:
         for name in _BY_NAME:
             view[name] = view[name]["name"]
-    text = json.dumps(
-        {"format": FORMAT, "registry": plain}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    text = json.dumps({"format": FORMAT, "registry": plain}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 
 
@@ -70,9 +68,7 @@ def decode(data: bytes) -> nodes.Registry:
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"this is no manifest: {error}") from error
     if version != FORMAT:
-        raise ManifestError(
-            f"the manifest has format {version}, this version of Diptych reads {FORMAT}: apply again"
-        )
+        raise ManifestError(f"the manifest has format {version}, this version of Diptych reads {FORMAT}: apply again")
     try:
         for view in plain["views"]:
             for name, many in _BY_NAME.items():
@@ -97,6 +93,11 @@ def _plain(value: object) -> Any:
             return [_plain(item) for item in value]
         case Mapping():
             return {str(name): _plain(item) for name, item in value.items()}
+        case _:
+            return _plain_node(value)
+
+
+def _plain_node(value: object) -> dict[str, Any]:
     name = type(value).__name__
     assert _CLASSES.get(name) is type(value), f"{name} is no node of the plan"
     fields = dataclasses.fields(value)  # type: ignore[arg-type]

@@ -118,7 +118,11 @@ def key_of(view: View, parts: tuple[object, ...]) -> tuple[Value | None, ...]:
 
 def _event(view: View, index: int, row: Row) -> Event | None:
     source = view.source
-    columns = {field.name: _checked(field, row) for field in source.columns}
+    own = (source.timestamp, source.known_at, source.event_id)  # a null in these has a reason of its own
+    columns = {
+        field.name: None if field.name in own and row.get(field.name) is None else _checked(field, row)
+        for field in source.columns
+    }
     ts, known_at = _times(source, row, columns)
     event_id = _event_id(source, row)
     for name, expression in source.derive:

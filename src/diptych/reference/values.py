@@ -6,8 +6,9 @@ microseconds), ``float`` (finite, never -0.0) and ``str``. ``None`` is null.
 
 import decimal
 import math
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from fractions import Fraction
 from typing import TypeVar
 
 from diptych.ground.errors import DiptychError
@@ -38,10 +39,12 @@ _Number = TypeVar("_Number", int, float, decimal.Decimal)
 class Reason(StrEnum):
     """Why the door refuses a row."""
 
-    TYPE = "type"  # not a value of the declared type, or a decimal with too many digits after the point
+    TYPE = "type"  # not a value of the declared type
+    INEXACT = "inexact"  # only rounding would make it fit: 1.5 as Int64, 0.125 as Decimal(2)
     RANGE = "range"  # outside ge/le, int64, or the years 1 to 9999
     VOCABULARY = "vocabulary"
     LENGTH = "length"  # more UTF-8 bytes than max_bytes
+    ENCODING = "encoding"  # half of a surrogate pair
     NUL = "nul"
     INFINITE = "infinite"
     NULL = "null"  # a null where the type says nullable=False
@@ -62,12 +65,13 @@ class Unfit(DiptychError):
 
 
 def held(value: object, type_: ValueType) -> Value | None:
-    """The value as the judge holds it; NaN becomes null and -0.0 becomes 0.0.
+    """The value as the judge holds it; NaN in a number becomes null and -0.0 becomes 0.0.
 
-    Raises Unfit where the value does not fit the type: nothing is cast unless it stays the same number, and
-    nothing is cut.
+    Raises Unfit where the value does not fit the type. Nothing is cut, and nothing is cast unless it stays the same:
+    an Int64 takes whole floats up to 2^53, a Float64 takes integers that it holds, a Decimal takes integers but no
+    float, a Timestamp takes datetimes, dates and int microseconds.
     """
-    if value is None or (isinstance(type_, Float64) and isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(type_, Int64 | Float64 | Decimal) and _is_nan(value)):
         if not type_.nullable:
             raise Unfit(Reason.NULL, value, type_)
         return None
@@ -75,14 +79,13 @@ def held(value: object, type_: ValueType) -> Value | None:
         case Bool():
             return _of_class(value, bool, type_)
         case Int64():
-            return _in_range(_whole(value, type_), type_.ge, type_.le, type_)
+            return _in_range(_integer(value, type_), type_.ge, type_.le, type_)
         case Float64():
             return _in_range(_finite(value, type_), type_.ge, type_.le, type_)
         case Decimal():
             return _unscaled(value, type_)
         case Timestamp():
-            at = instant(value) if isinstance(value, datetime) else _whole(value, type_)
-            return _in_range(at, EARLIEST, LATEST, type_)
+            return _in_range(_instant(value, type_), EARLIEST, LATEST, type_)
         case String():
             return _text(value, type_.max_bytes, type_)
         case Enum():
@@ -116,6 +119,26 @@ def _of_class(value: object, cls: type[_T], type_: ValueType) -> _T:
     return value
 
 
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float | decimal.Decimal) and math.isnan(value)
+
+
+def _instant(value: object, type_: ValueType) -> int:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    return instant(value) if isinstance(value, datetime) else _whole(value, type_)
+
+
+def _integer(value: object, type_: ValueType) -> int:
+    if not isinstance(value, float):
+        return _whole(value, type_)
+    if math.isinf(value):
+        raise Unfit(Reason.INFINITE, value, type_)
+    if not value.is_integer() or abs(value) > 2**53:
+        raise Unfit(Reason.INEXACT, value, type_)
+    return int(value)
+
+
 def _whole(value: object, type_: ValueType) -> int:
     number = _of_class(value, int, type_)
     if isinstance(number, bool):
@@ -129,7 +152,7 @@ def _finite(value: object, type_: ValueType) -> float:
     if isinstance(value, int):
         number = float(_whole(value, type_))
         if int(number) != value:
-            raise Unfit(Reason.TYPE, value, type_)
+            raise Unfit(Reason.INEXACT, value, type_)
         return number
     number = _of_class(value, float, type_)
     if math.isinf(number):
@@ -138,16 +161,14 @@ def _finite(value: object, type_: ValueType) -> float:
 
 
 def _unscaled(value: object, type_: Decimal) -> int:
-    exact = (
-        decimal.Decimal(_whole(value, type_)) if isinstance(value, int) else _of_class(value, decimal.Decimal, type_)
-    )
+    if isinstance(value, int):
+        value = decimal.Decimal(_whole(value, type_))
+    exact = _of_class(value, decimal.Decimal, type_)
     if exact.is_infinite():
         raise Unfit(Reason.INFINITE, value, type_)
-    if exact.is_nan() or exact.adjusted() > 100:
-        raise Unfit(Reason.TYPE if exact.is_nan() else Reason.RANGE, value, type_)
-    units = exact.scaleb(type_.scale, _EXACT)
-    if units != units.to_integral_value(context=_EXACT):
-        raise Unfit(Reason.TYPE, value, type_)
+    units = Fraction(exact) * 10**type_.scale
+    if units.denominator != 1:
+        raise Unfit(Reason.INEXACT, value, type_)
     if not INT64_MIN <= units <= INT64_MAX:
         raise Unfit(Reason.RANGE, value, type_)
     _in_range(exact, type_.ge, type_.le, type_)
@@ -166,8 +187,8 @@ def _text(value: object, max_bytes: int, type_: ValueType) -> str:
         raise Unfit(Reason.NUL, value, type_)
     try:
         length = len(text.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair is not text
-        raise Unfit(Reason.TYPE, value, type_) from None
+    except UnicodeEncodeError:
+        raise Unfit(Reason.ENCODING, value, type_) from None
     if length > max_bytes:
         raise Unfit(Reason.LENGTH, value, type_)
     return text

@@ -114,9 +114,6 @@ TIMES: tuple[Case, ...] = (
         rows((7, 1), (8, 1)),
         {17: 2, 18: 1, 21: 1, 22: 0},
     ),
-    at_instants(
-        "a window shorter than its hop", counted(Window(3, 10)), rows((0, 1), (10, 1)), {12: 2, 13: 1, 22: 1, 23: 0}
-    ),
     at_instants("a lifetime has no tail", counted(LIFETIME), rows((-DAY, 1), (0, 1)), {-DAY: 0, 0: 1, 400 * DAY: 2}),
     _several_windows(),
     at_instants(

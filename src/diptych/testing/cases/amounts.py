@@ -203,8 +203,8 @@ NUMBERS: tuple[Case, ...] = (
     ),
     after(
         "text outside the vocabulary",
-        of(Enum("x", "né", ""), *ENDS),
-        values("né", "y", "", "x", "n"),
+        of(Enum("x", "né", "z"), *ENDS),
+        values("né", "y", "z", "", "x", "n"),
         ("né", "x", 3, 3),
     ),
     after(
