@@ -145,8 +145,8 @@ def test_statuses(online: Online) -> None:
 def test_short_names(online: Online) -> None:
     answer = online.reader.get_online_features(["by_user:count_1h"], [{"user": "u1"}], full_feature_names=False)
     assert list(answer.to_dict()) == ["user", "count_1h"]
+    wanted = ["by_user:count_1d", "by_user_and_shop:count_1d"]
     with pytest.raises(UnknownFeatures, match="two columns named 'count_1d'"):
-        wanted = ["by_user:count_1d", "by_user_and_shop:count_1d"]
         online.reader.get_online_features(wanted, [], full_feature_names=False)
 
 
