@@ -113,7 +113,7 @@ class Simulation:
         total = Ingested()
         for number, end in enumerate(edges[1:]):
             for name, stream in streams.items():
-                total += Consumer(ingestor, name, stream.before(end), "simulation").run()
+                total += Consumer(ingestor, name, stream.before(end)).run()
             answered = sum(panel.answer_until(end, reader) for panel in asked)
             watch(Progress("stream and ask", "slices", number + 1, len(edges) - 1, rows=answered))
         return total
