@@ -11,7 +11,7 @@ from diptych.describe.cost import feature_cost, view_cost
 from diptych.describe.facts import Fact, door_facts, feature_facts, metadata_facts, view_facts
 from diptych.describe.service import service_facts, summary
 from diptych.ground.errors import DiptychError
-from diptych.plan.nodes import Feature, Registry, Service, View
+from diptych.plan.nodes import Registry, Service, View
 
 DIALECT = "duckdb"
 _SHOWN = 12

@@ -193,12 +193,15 @@ def _filter(source: Source) -> tuple[Fact, ...]:
 
 
 def _duplicates(source: Source) -> str:
-    if source.event_id is None:
-        return "no event id: every row of history is an event of its own; online its place in the stream is its id"
     window = spell(source.dedup_window)
+    if source.event_id is None:
+        return (
+            "no event id: every row of history is an event of its own; online its place in the stream is its id, "
+            f"by which a redelivery at most {window} later is known again"
+        )
     return (
         f"one event is one {source.event_id} of one entity: a copy known at most {window} after the copy before it is "
-        f"the same event, and the first by (known at, timestamp, values) stands; a later copy is a new event"
+        "the same event, and the first by (known at, timestamp, values) stands; a later copy is a new event"
     )
 
 

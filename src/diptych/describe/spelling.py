@@ -109,6 +109,8 @@ def _call(op: Op, args: tuple[Expression, ...], names: Mapping[str, str]) -> tup
         right = [_within(argument, tightness + 1, names) for argument in args[1:]]
         return f" {word} ".join([left, *right]), tightness
     match op:
+        case Op.NOT if isinstance(args[0], Call) and args[0].op is Op.IS_NULL:
+            return f"{_within(args[0].args[0], _COMPARISON + 1, names)} is not null", _COMPARISON
         case Op.NOT:
             return f"not {_within(args[0], _NOT, names)}", _NOT
         case Op.NEG:

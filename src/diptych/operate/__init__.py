@@ -1,0 +1,1 @@
+"""What moves the state: backfill, and the rollout of changed definitions."""
