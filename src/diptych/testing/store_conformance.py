@@ -56,6 +56,19 @@ class StoreConformance:
         assert store.get_many([key for key, _ in items]) == [value for _, value in items]
         assert store.delete_many([key for key, _ in items]) == len(items)
 
+    def test_an_append_without_instant_leaves_the_expiry_alone(self, store: KeyValueStore, prefix: bytes) -> None:
+        """Keys with and without an expiry go in one call."""
+        soon = store.now_us() // 1000 + HOUR_MS
+        items = [(prefix + b"a", b"12345678"), (prefix + b"b", b"1"), (prefix + b"a", b"2"), (prefix + b"c", b"1")]
+        assert store.append_many(items, [soon, None, None, soon]) == [8, 1, 9, 1]
+        assert store.append_many([(prefix + b"a", b"3"), (prefix + b"b", b"3")], [None, None]) == [10, 2]
+        first, none, last = store.expiries_ms([prefix + b"a", prefix + b"b", prefix + b"c"])
+        assert none is None
+        assert first is not None
+        assert last is not None
+        assert soon <= first <= soon + SLACK_MS
+        assert soon <= last <= soon + SLACK_MS
+
     def test_records_beyond_the_size_of_a_batch(self, store: KeyValueStore, prefix: bytes) -> None:
         """A record larger than a pipeline's bound travels alone; lengths are in order."""
         items = [(prefix + b"big", bytes(size)) for size in (700_000, 3_000_000, 1, 700_000)]

@@ -20,14 +20,14 @@ LEAST_LIFE_MS = 60_000
 # live instead of an instant: however late the server comes to it, that lies in its future.
 APPEND = b"*3\r\n$6\r\nAPPEND\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
 PROLONG_APPEND_EXPIRE = (
-    b"*4\r\n$9\r\nPEXPIREAT\r\n$%d\r\n%b\r\n$%d\r\n%d\r\n$2\r\nGT\r\n"
+    b"*4\r\n$9\r\nPEXPIREAT\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$2\r\nGT\r\n"
     + APPEND
-    + b"*4\r\n$7\r\nPEXPIRE\r\n$%d\r\n%b\r\n$%d\r\n%d\r\n$2\r\nNX\r\n"
+    + b"*4\r\n$7\r\nPEXPIRE\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$2\r\nNX\r\n"
 )
 TIME = pack(("TIME",))
 
 
-async def append_batches(call: Call, items: Sequence[Record], expire_at_ms: Sequence[int] | None) -> list[int]:
+async def append_batches(call: Call, items: Sequence[Record], expire_at_ms: Sequence[int | None] | None) -> list[int]:
     """Append every record, records of one key together, and return the value's length after each."""
     lengths = [0] * len(items)
     start = 0
@@ -37,7 +37,7 @@ async def append_batches(call: Call, items: Sequence[Record], expire_at_ms: Sequ
         if expire_at_ms is None:
             replies = await _append(call, list(groups), records)
         else:
-            expiries = [max([expire_at_ms[index] for index in group]) for group in groups.values()]
+            expiries = [_latest([expire_at_ms[index] for index in group]) for group in groups.values()]
             replies = await _append_expiring(call, list(groups), records, expiries)
         for group, length in zip(groups.values(), replies, strict=True):
             # The records of one key lie one behind the other: their ends are reckoned back from the last.
@@ -47,7 +47,7 @@ async def append_batches(call: Call, items: Sequence[Record], expire_at_ms: Sequ
     return lengths
 
 
-def check_appends(items: Sequence[Record], expire_at_ms: Sequence[int] | None) -> None:
+def check_appends(items: Sequence[Record], expire_at_ms: Sequence[int | None] | None) -> None:
     """Refuse a list of instants that does not match the records."""
     if expire_at_ms is not None and len(expire_at_ms) != len(items):
         raise StoreMisuse(f"append_many got {len(items)} records and {len(expire_at_ms)} instants of expiry")
@@ -74,31 +74,29 @@ async def _append(call: Call, keys: Sequence[bytes], records: Sequence[bytes]) -
 
 
 async def _append_expiring(
-    call: Call, keys: Sequence[bytes], records: Sequence[bytes], expiries: Sequence[int]
+    call: Call, keys: Sequence[bytes], records: Sequence[bytes], expiries: Sequence[int | None]
 ) -> list[int]:
     now_ms = call.clock.now_ms()
-    packed = []
+    packed, places, replies_so_far = [], [], 0
     for key, record, instant in zip(keys, records, expiries, strict=True):
         width = len(key)
-        life = max(instant - now_ms, LEAST_LIFE_MS)
+        if instant is None:
+            packed.append(APPEND % (width, key, len(record), record))
+            places.append(replies_so_far)
+            replies_so_far += 1
+            continue
+        until, life = b"%d" % instant, b"%d" % max(instant - now_ms, LEAST_LIFE_MS)
         packed.append(
             PROLONG_APPEND_EXPIRE
-            % (
-                width,
-                key,
-                len(str(instant)),
-                instant,
-                width,
-                key,
-                len(record),
-                record,
-                width,
-                key,
-                len(str(life)),
-                life,
-            )
+            % (width, key, len(until), until, width, key, len(record), record, width, key, len(life), life)
         )
-    replies = await call.ask(b"".join(packed) + TIME, 3 * len(packed) + 1)
+        places.append(replies_so_far + 1)
+        replies_so_far += 3
+    replies = await call.ask(b"".join(packed) + TIME, replies_so_far + 1)
     call.check(replies)
     call.clock.observe(replies[-1])
-    return cast(list[int], replies[1:-1:3])
+    return [cast(int, replies[place]) for place in places]
+
+
+def _latest(instants: Sequence[int | None]) -> int | None:
+    return max((instant for instant in instants if instant is not None), default=None)

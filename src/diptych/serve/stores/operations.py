@@ -46,7 +46,9 @@ async def _get_batch(call: Call, keys: Sequence[bytes]) -> list[bytes | None]:
     return cast(list[bytes | None], replies[0])
 
 
-def append_many(items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int] | None) -> Operation[list[int]]:
+def append_many(
+    items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int | None] | None
+) -> Operation[list[int]]:
     """Per key PEXPIREAT GT, APPEND, PEXPIRE NX, pipelined."""
     check_appends(items, expire_at_ms)
 
@@ -57,7 +59,7 @@ def append_many(items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int
 
 
 def append_with_positions(
-    items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int] | None, position: DocumentChange
+    items: Sequence[tuple[bytes, bytes]], expire_at_ms: Sequence[int | None] | None, position: DocumentChange
 ) -> Operation[Committed]:
     """Append, and after all acknowledgements move the position, over the one link.
 

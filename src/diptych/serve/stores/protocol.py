@@ -146,22 +146,23 @@ class KeyValueStore(Protocol):
     def append_many(
         self,
         items: Sequence[tuple[bytes, bytes]],
-        expire_at_ms: Sequence[int] | None = None,
+        expire_at_ms: Sequence[int | None] | None = None,
         *,
         timeout: float | None = None,
     ) -> list[int]:
         """Append each (key, record) and return the value's length after each, in order.
 
         A key with an expiry never expires before the latest `expire_at_ms` that was given for it; a key without
-        one gets it. An instant in the past never removes anything. After a cut connection the whole call is made
-        once more: records may then be there twice, which their ids make harmless.
+        one gets it; None leaves the key's expiry as it is. An instant in the past never removes anything. After a
+        cut connection the whole call is made once more: records may then be there twice, which their ids make
+        harmless.
         """
         ...
 
     async def append_many_async(
         self,
         items: Sequence[tuple[bytes, bytes]],
-        expire_at_ms: Sequence[int] | None = None,
+        expire_at_ms: Sequence[int | None] | None = None,
         *,
         timeout: float | None = None,
     ) -> list[int]:
@@ -171,7 +172,7 @@ class KeyValueStore(Protocol):
     def append_with_positions(
         self,
         items: Sequence[tuple[bytes, bytes]],
-        expire_at_ms: Sequence[int] | None,
+        expire_at_ms: Sequence[int | None] | None,
         position: DocumentChange,
         *,
         timeout: float | None = None,

@@ -57,7 +57,7 @@ class ValkeyStore:
     def append_many(
         self,
         items: Sequence[tuple[bytes, bytes]],
-        expire_at_ms: Sequence[int] | None = None,
+        expire_at_ms: Sequence[int | None] | None = None,
         *,
         timeout: float | None = None,
     ) -> list[int]:
@@ -67,7 +67,7 @@ class ValkeyStore:
     async def append_many_async(
         self,
         items: Sequence[tuple[bytes, bytes]],
-        expire_at_ms: Sequence[int] | None = None,
+        expire_at_ms: Sequence[int | None] | None = None,
         *,
         timeout: float | None = None,
     ) -> list[int]:
@@ -78,7 +78,7 @@ class ValkeyStore:
     def append_with_positions(
         self,
         items: Sequence[tuple[bytes, bytes]],
-        expire_at_ms: Sequence[int] | None,
+        expire_at_ms: Sequence[int | None] | None,
         position: DocumentChange,
         *,
         timeout: float | None = None,

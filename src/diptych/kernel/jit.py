@@ -1,0 +1,29 @@
+"""How the loops of the kernel are compiled, and when what was compiled before may be used again."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""A loop that only compiled loops call; division never checks for zero, so its callers do."""
+
+
+def entry(loop: Callable[..., Any]) -> Any:
+    """A loop that Python calls, compiled once per machine and kept on disk beside this package.
+
+    What is kept holds all inner loops too, so it is stale as soon as any source of this package changes; numba alone
+    would look at the file of the entry only.
+    """
+    dispatcher = njit(cache=True, error_model="numpy")(loop)
+    dispatcher._cache._cache_file._source_stamp = _stamp()
+    return dispatcher
+
+
+def _stamp() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,244 @@
+"""Ingestion: batches of raw rows through the door, projected onto every view of their source, and appended.
+
+One pipelined call carries all views of a batch. An append is blind and its repetition harmless, so a batch that failed
+half way is simply offered again. Folding comes after the appends and is optional work: when it fails, states are longer
+for a while, and no event is lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from diptych.admit.door import Checked, check, check_rows
+from diptych.admit.identity import Positions as RowPositions
+from diptych.admit.project import project
+from diptych.ground.errors import DiptychError
+from diptych.ground.instants import EARLIEST, moment
+from diptych.plan.nodes import Registry, Source, View
+from diptych.serve.addresses import Addresses
+from diptych.serve.appending import Blocks, Target, blocks_of
+from diptych.serve.clock import Clock, system_clock
+from diptych.serve.folding import Folder, Grown
+from diptych.serve.ingested import Ingested
+from diptych.serve.positions import Position, Positions
+from diptych.serve.quarantine import CountsOnly, Quarantine, Rejected, as_json
+from diptych.serve.stores.protocol import KeyValueStore
+from diptych.serve.tombstones import Graveyard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Batch: TypeAlias = "pa.Table | pa.RecordBatch | pd.DataFrame | Sequence[Mapping[str, Any]]"
+
+
+class IngestError(DiptychError):
+    """Rows that cannot be taken in at all: an unknown source, or no identity."""
+
+
+class PositionMoved(DiptychError):
+    """Another consumer moved the position of a partition that this one reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where a batch comes from: the offset of its first row in a partition, and the stored position before it."""
+
+    partition: str
+    offset: int
+    position: Position
+    consumer: str
+
+
+@dataclass
+class Ingestor:
+    """Takes in rows for one registry.
+
+    ``clock`` stamps ``known_at``; None is the server's. With ``replay`` the instant at which history knew each row is
+    taken from the source's declared column instead; batches of one source must then come in the order of it.
+    """
+
+    registry: Registry
+    addresses: Addresses
+    store: KeyValueStore
+    clock: Clock | None = None
+    replay: bool = False
+    quarantine: Quarantine = field(default_factory=CountsOnly)
+    folder: Folder | None = None
+    _known: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def _graveyard(self) -> Graveyard:
+        return Graveyard(self.store, self.addresses)
+
+    @cached_property
+    def _folder(self) -> Folder:
+        return self.folder or Folder(self.store, self.addresses)
+
+    @cached_property
+    def _targets(self) -> dict[str, tuple[Target, ...]]:
+        return {
+            source.name: tuple(Target.of(view, self.addresses) for view in self.registry.views if view.source == source)
+            for source in self.registry.sources
+        }
+
+    def push(self, source: str, rows: Batch) -> Ingested:
+        """Take in rows of a source that are known from now on.
+
+        Raises IngestError for a source that is not declared or has no ``event_id``, MissingColumn for a table
+        without a declared column, and the store's errors; after those the rows may be pushed again.
+        """
+        declared = self._source(source)
+        if declared.event_id is None:
+            raise IngestError(
+                f"source {source!r} declares no event_id, so a pushed row has no identity and its repeat would count "
+                "twice: declare one, or feed the source from a stream, whose positions are ids"
+            )
+        return self._take(declared, rows, None)[0]
+
+    def deliver(self, source: str, rows: Batch, delivery: Delivery) -> tuple[Ingested, Position]:
+        """Take in a batch of a stream, commit its position after the appends, and return that; see ``push``.
+
+        Raises PositionMoved when another consumer has committed meanwhile; the rows are then appended, which is
+        harmless, and the position is the other's.
+        """
+        return self._take(self._source(source), rows, delivery)
+
+    def now(self) -> int:
+        """The instant that stamps what is taken in now."""
+        return self.store.now_us() if self.clock is None else self.clock()
+
+    def _source(self, name: str) -> Source:
+        for source in self.registry.sources:
+            if source.name == name:
+                return source
+        known = ", ".join(repr(source.name) for source in self.registry.sources) or "none"
+        raise IngestError(f"there is no source {name!r} in project {self.registry.project!r}; there are {known}")
+
+    def _take(self, source: Source, rows: Batch, delivery: Delivery | None) -> tuple[Ingested, Position]:
+        now = system_clock() if self.replay else self.now()
+        checked, raw = _checked(source, rows, None if self.replay else now, delivery)
+        following = self._following(checked, now, delivery)
+        targets = self._targets[source.name]
+        tombstones = self._graveyard.of(target.view.entity.name for target in targets)
+        blocks, keyless = [], {}
+        for target in targets:
+            view = target.view
+            events = project(view, checked)
+            blocks.append(blocks_of(target, events, max(now, system_clock()), tombstones[view.entity.name]))
+            if events.rejected:
+                keyless[view.name] = dict(events.rejected)
+                self._keep_keyless(view, raw, events.refused, now)
+        self._keep_rejected(checked, now)
+        grown = self._append(source.name, blocks, delivery, following)
+        self._known[source.name] = max(following.committed_at, self._known.get(source.name, EARLIEST))
+        folded = self._folder.fold_grown(source, grown, self._known[source.name])
+        done = Ingested(
+            events=checked.offered,
+            filtered=checked.filtered,
+            rejected=dict(checked.rejected),
+            appended={part.target.view.name: part.events for part in blocks},
+            keyless=keyless,
+            forgotten=sum(part.forgotten for part in blocks),
+            folds=folded.folds,
+            unfolded=folded.unfolded,
+            oversized=folded.oversized,
+            bytes=sum(part.bytes for part in blocks),
+        )
+        return done, following
+
+    def _following(self, checked: Checked, now: int, delivery: Delivery | None) -> Position:
+        """The position after a batch; nothing that comes later becomes known before its instant of commit."""
+        held = Position(0, EARLIEST) if delivery is None else delivery.position
+        known = now
+        if self.replay:
+            known = int(checked.known_at.max(initial=held.committed_at))
+            least = int(checked.known_at.min(initial=known))
+            if least < held.committed_at:
+                raise IngestError(
+                    f"a batch of source {checked.source.name!r} goes back to {moment(least).isoformat()}, before "
+                    f"{moment(held.committed_at).isoformat()}, which has been replayed: replay in the order of known_at"
+                )
+        offset = 0 if delivery is None else delivery.offset
+        consumer = "" if delivery is None else delivery.consumer
+        return Position(offset + checked.offered, max(known, held.committed_at), consumer)
+
+    def _append(
+        self, source: str, blocks: Sequence[Blocks], delivery: Delivery | None, following: Position
+    ) -> list[Grown]:
+        items = [item for part in blocks for item in zip(part.keys, part.records, strict=True)]
+        expiries = [instant for part in blocks for instant in part.expire_at_ms]
+        expire = expiries if any(instant is not None for instant in expiries) else None
+        if delivery is None:
+            lengths = self.store.append_many(items, expire) if items else []
+        else:
+            lengths = self._append_and_commit(source, items, expire, delivery, following)
+        grown, start = [], 0
+        for part in blocks:
+            grown.append(Grown(part.target, part.keys, lengths[start : start + len(part.keys)], part.records))
+            start += len(part.keys)
+        return grown
+
+    def _append_and_commit(
+        self,
+        source: str,
+        items: Sequence[tuple[bytes, bytes]],
+        expire: Sequence[int | None] | None,
+        delivery: Delivery,
+        following: Position,
+    ) -> list[int]:
+        positions = Positions(self.store, self.addresses)
+        change = positions.step(source, delivery.partition, delivery.position, following)
+        committed = self.store.append_with_positions(items, expire, change)
+        # After a cut the store tries again, and then finds the position moved by its own first attempt.
+        if not committed.moved and self.store.get_document(change.key) != change.value:
+            raise PositionMoved(
+                f"another consumer has moved partition {delivery.partition!r}: let only one read a partition, or "
+                "begin again from the stored position"
+            )
+        return committed.lengths
+
+    def _keep_rejected(self, checked: Checked, now: int) -> None:
+        if checked.quarantine.num_rows:
+            rows = checked.quarantine.drop_columns(["arrived_at"]).to_pylist()
+            name = checked.source.name
+            self.quarantine.put(
+                [Rejected(name, row.pop("reason"), row.pop("detail"), now, as_json(row)) for row in rows]
+            )
+
+    def _keep_keyless(self, view: View, raw: "_Raw", refused: "np.ndarray[Any, Any]", now: int) -> None:
+        detail = f"view {view.name!r}: no key of entity {view.entity.name!r} in {', '.join(view.on)}"
+        kept = [Rejected(view.source.name, "no_entity", detail, now, as_json(row)) for row in raw.rows(refused)]
+        self.quarantine.put(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The rows as they came."""
+
+    given: "pa.Table | Sequence[Mapping[str, Any]]"
+
+    def rows(self, numbers: "np.ndarray[Any, Any]") -> list[dict[str, Any]]:
+        if isinstance(self.given, pa.Table):
+            taken: list[dict[str, Any]] = self.given.take(pa.array(numbers)).to_pylist()
+            return taken
+        return [dict(self.given[number]) for number in numbers.tolist()]
+
+
+def _checked(source: Source, rows: Batch, arrived_at: int | None, delivery: Delivery | None) -> tuple[Checked, _Raw]:
+    if isinstance(rows, pa.RecordBatch):
+        rows = pa.Table.from_batches([rows])
+    elif not isinstance(rows, pa.Table | Sequence):
+        rows = pa.Table.from_pandas(rows, preserve_index=False)
+    positions = None if delivery is None else _positions(delivery, len(rows))
+    if isinstance(rows, pa.Table):
+        return check(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
+    return check_rows(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
+
+
+def _positions(delivery: Delivery, count: int) -> RowPositions:
+    offsets = np.arange(delivery.offset, delivery.offset + count, dtype=np.int64)
+    return RowPositions(delivery.partition, np.zeros(count, np.int64), offsets)

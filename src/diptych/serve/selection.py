@@ -1,0 +1,91 @@
+"""What ``features=`` asks for, as a service: a declared one by name, or one made for a list of ``"view:feature"``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from diptych.ground.errors import DiptychError
+from diptych.plan.nodes import Output, Registry, Role, Service, View
+
+
+class UnknownFeatures(DiptychError):
+    """``features=`` names something that the registry does not have."""
+
+
+Wanted = str | Sequence[str] | Service
+
+
+def select(registry: Registry, wanted: Wanted, full_feature_names: bool = True) -> Service:
+    """The service that ``wanted`` names: a Service, ``"name"`` (its newest version), ``"name:version"``, or a list of
+    ``"view:feature"``. With ``full_feature_names=False`` columns are named without their view.
+
+    Raises UnknownFeatures, also where two short names are the same.
+    """
+    if isinstance(wanted, Service):
+        service = wanted
+    elif isinstance(wanted, str):
+        service = _declared(registry, wanted)
+    else:
+        service = _made(registry, list(wanted))
+    return service if full_feature_names else _shortened(service)
+
+
+def _declared(registry: Registry, wanted: str) -> Service:
+    name, _, version = wanted.partition(":")
+    versions = [service for service in registry.services if service.name == name]
+    if version:
+        versions = [service for service in versions if str(service.version) == version]
+    if not versions:
+        known = _listed(f"{service.name}:{service.version}" for service in registry.services)
+        raise UnknownFeatures(
+            f"there is no feature service {wanted!r} in project {registry.project!r}; there are {known}"
+        )
+    return max(versions, key=lambda service: service.version)
+
+
+def _made(registry: Registry, wanted: list[str]) -> Service:
+    if not wanted:
+        raise UnknownFeatures('features= is an empty list; name a service, or features like "view:feature"')
+    views = {view.name: view for view in registry.views}
+    asked: dict[str, list[str]] = {}
+    outputs = []
+    for spelled in dict.fromkeys(wanted):
+        view_name, colon, name = spelled.partition(":")
+        if not colon:
+            raise UnknownFeatures(f'{spelled!r} is not of the form "view:feature"')
+        view = views.get(view_name)
+        if view is None:
+            raise UnknownFeatures(f"{spelled!r}: there is no view {view_name!r}; there are {_listed(views)}")
+        outputs.append(_output(view, name, spelled))
+        asked.setdefault(view_name, []).append(name)
+    roles = tuple(
+        Role(name, name, tuple(key.name for key in views[name].entity.keys), tuple(names))
+        for name, names in asked.items()
+    )
+    return Service(name="(list of features)", version=0, roles=roles, outputs=tuple(outputs))
+
+
+def _output(view: View, name: str, spelled: str) -> Output:
+    for feature in view.features:
+        if feature.name == name:
+            return Output(f"{view.name}__{name}", view.name, name, feature.type)
+    known = _listed(feature.name for feature in view.features)
+    raise UnknownFeatures(f"{spelled!r}: the view {view.name!r} has no feature {name!r}; it has {known}")
+
+
+def _shortened(service: Service) -> Service:
+    taken = {field.name for field in service.request} | {derived.name for derived in service.derived}
+    taken |= {column for role in service.roles for column in role.on}
+    outputs = []
+    for output in service.outputs:
+        if output.feature in taken:
+            raise UnknownFeatures(
+                f"full_feature_names=False gives two columns named {output.feature!r} in {service.name!r}; "
+                "leave it True, or ask for one of them"
+            )
+        taken.add(output.feature)
+        outputs.append(replace(output, name=output.feature))
+    return replace(service, outputs=tuple(outputs))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
