@@ -18,7 +18,6 @@ from diptych.admit.faults import Faults, Reason, quarantine, shown
 from diptych.admit.identity import Hashes, Positions, hashed, hashed_positions
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import EARLIEST, spell
-from diptych.ground.values import Timestamp
 from diptych.plan.nodes import Field, Source
 from diptych.rows.evaluate import evaluate, truth
 from diptych.rows.fit import Fitted, from_arrow
@@ -72,7 +71,7 @@ def check(
     """
     optional = {source.known_at} if arrived_at is not None else set()
     _require(source, table.column_names, optional)
-    fitted = {field.name: _fitted(field, table) for field in _fields(source)}
+    fitted = {field.name: _fitted(field, table) for field in source.columns}
     return _judge(source, table, fitted, Faults(table.num_rows), arrived_at, positions)
 
 
@@ -86,13 +85,13 @@ def check_rows(
     """Judge rows as a program pushes them: what a row does not mention is null, and a name that the source does not
     declare refuses the row, for it is most likely a declared one misspelt."""
     faults = Faults(len(rows))
-    declared = [field.name for field in _fields(source)]
+    declared = [field.name for field in source.columns]
     unknown = [[name for name in row if name not in declared] for row in rows]
     bad = np.array([row for row, names in enumerate(unknown) if names], np.int64)
     said = [_did_you_mean(source, unknown[row], declared) for row in bad.tolist()]
     faults.add(bad, Reason.UNKNOWN_COLUMN, said)
     objects = {name: [row.get(name) for row in rows] for name in _names(rows, declared)}
-    fitted = {field.name: from_list(field.type, objects[field.name]) for field in _fields(source)}
+    fitted = {field.name: from_list(field.type, objects[field.name]) for field in source.columns}
     original = pa.table({str(name): _kept(items) for name, items in objects.items()})
     return _judge(source, original, fitted, faults, arrived_at, positions)
 
@@ -142,13 +141,6 @@ def _judge(
     )
 
 
-def _fields(source: Source) -> list[Field]:
-    """The declared columns, and the columns of its times where their type went without saying."""
-    declared = {field.name for field in source.columns}
-    times = [name for name in (source.timestamp, source.known_at) if name is not None and name not in declared]
-    return [*source.columns, *(Field(name, Timestamp()) for name in times)]
-
-
 def _fitted(field: Field, table: pa.Table) -> Fitted:
     if field.name not in table.column_names:
         return Fitted(nulls(field.type, table.num_rows), np.zeros(table.num_rows, np.uint8))
@@ -156,7 +148,7 @@ def _fitted(field: Field, table: pa.Table) -> Fitted:
 
 
 def _types(source: Source, original: pa.Table, fitted: Mapping[str, Fitted], faults: Faults) -> None:
-    for field in _fields(source):
+    for field in source.columns:
         misfits = fitted[field.name].misfits
         for code in np.unique(misfits[misfits != Misfit.FITS]) if misfits.any() else ():
             misfit = Misfit(code)
@@ -229,7 +221,7 @@ def _ids(
 
 
 def _require(source: Source, names: Sequence[str], optional: set[str | None]) -> None:
-    missing = [field.name for field in _fields(source) if field.name not in names and field.name not in optional]
+    missing = [field.name for field in source.columns if field.name not in names and field.name not in optional]
     if missing:
         hints = [f"{name!r}{_like(name, names)}" for name in missing]
         raise MissingColumn(

@@ -1,0 +1,1 @@
+"""Offline: engines that compute views over history, and the training sets that are put together from them."""

@@ -1,0 +1,165 @@
+"""The embedded engine: compiled SQL on DuckDB, in a process of its own memory limit and time zone UTC."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from diptych.compile.sql import OVERFLOW, CompiledView, compile_view
+from diptych.ground.instants import moment
+from diptych.plan.nodes import Feature, View
+from diptych.run.columns import as_declared
+from diptych.run.engine import INSTANT, ROW_ID, key_column
+from diptych.run.engines.duckdb_scan import arrived, quoted, scan
+from diptych.run.errors import BadHistory, Overflow
+from diptych.run.frames import to_arrow
+from diptych.run.location import DatabaseTable, Files, Frame, Location
+
+_HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A history within reach of a connection: what to select from, and the types of its columns."""
+
+    relation: str
+    types: Mapping[str, str]
+    text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBEngine:
+    """Runs compiled views on an embedded DuckDB.
+
+    ``memory_limit`` as DuckDB spells it (``"4GB"``), ``threads`` and ``temp_directory`` (where it spills) default to
+    DuckDB's own choices.
+    """
+
+    memory_limit: str | None = None
+    threads: int | None = None
+    temp_directory: str | None = None
+
+    def compute(
+        self,
+        view: View,
+        history: Location,
+        spine: pa.Table,
+        features: Sequence[str] | None = None,
+        *,
+        evidence: bool = False,
+    ) -> pa.Table:
+        """See OfflineEngine."""
+        with self.connection() as connection:
+            compiled = self._prepare(connection, view, history, features, evidence=evidence)
+            connection.register("spine_keys", spine)
+            answers = _run(connection, compiled.sql, f"view {view.name!r}")
+        answers = answers.take(pa.array(np.argsort(answers[ROW_ID].to_numpy())))
+        if not evidence:
+            _refuse_overflow(view, answers, spine)
+        declared = [_declared(answers, feature) for feature in compiled.features]
+        names = [feature.name for feature in compiled.features]
+        extra = [name for name in compiled.columns if name not in (ROW_ID, OVERFLOW, *names)]
+        return pa.table([*declared, *(answers[name] for name in extra)], names=[*names, *extra])
+
+    def show_sql(self, view: View, history: Location, features: Sequence[str] | None = None) -> str:
+        """The statements that ``compute`` runs, as text."""
+        with self.connection() as connection:
+            opened = _open(connection, history, view.source.name)
+            reading = scan(view.source, opened.relation, opened.types, text=opened.text)
+            compiled = compile_view(view, "duckdb", features=features, arrived=arrived(view.source, opened.types))
+        return f'CREATE TEMP VIEW "raw" AS {reading};\n\n{compiled.sql};\n'
+
+    def _prepare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        view: View,
+        history: Location,
+        features: Sequence[str] | None,
+        *,
+        evidence: bool,
+    ) -> CompiledView:
+        opened = _open(connection, history, view.source.name)
+        connection.execute(
+            f'CREATE TEMP VIEW "raw" AS {scan(view.source, opened.relation, opened.types, text=opened.text)}'
+        )
+        with_arrival = arrived(view.source, opened.types)
+        return compile_view(view, "duckdb", features=features, evidence=evidence, arrived=with_arrival)
+
+    @contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A fresh in-memory database with the engine's settings, closed at the end."""
+        connection = duckdb.connect(":memory:", config=self._config())
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
+        given: dict[str, Any] = {
+            "memory_limit": self.memory_limit,
+            "threads": self.threads,
+            "temp_directory": self.temp_directory,
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _open(connection: duckdb.DuckDBPyConnection, history: Location, source: str) -> Opened:
+    """Bring a history within reach of the connection."""
+    match history:
+        case Frame(data):
+            connection.register(_HISTORY, to_arrow(data))
+            relation, text = _HISTORY, False
+        case DatabaseTable(database, table):
+            connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
+            parts = ".".join(quoted(part) for part in table.split("."))
+            relation, text = f"{_HISTORY}.{parts}", False
+        case Files() as files:
+            text = files.kind == "csv"
+            reader = "read_csv" if text else "read_parquet"
+            options = ", all_varchar = true, header = true" if text else ""
+            relation = f"{reader}({_text(files.path)}{options})"
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except duckdb.Error as error:
+        raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
+    return Opened(relation, {row[0]: row[1] for row in described}, text)
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _run(connection: duckdb.DuckDBPyConnection, sql: str, what: str) -> pa.Table:
+    try:
+        return connection.sql(sql).to_arrow_table()
+    except duckdb.OutOfRangeException as error:
+        raise Overflow(f"{what}: a sum leaves 128 bits; declare narrower ranges: {error}") from error
+    except duckdb.Error as error:
+        raise BadHistory(f"{what}: DuckDB could not compute it: {error}") from error
+
+
+def _declared(answers: pa.Table, feature: Feature) -> Any:
+    return as_declared(answers[feature.name], feature.type)
+
+
+def _refuse_overflow(view: View, answers: pa.Table, spine: pa.Table) -> None:
+    """Training stops at a sum that leaves int64, and says whose and when."""
+    wrong = np.flatnonzero(pc.is_valid(answers[OVERFLOW]).to_numpy())
+    if not len(wrong):
+        return
+    row = int(answers[ROW_ID][int(wrong[0])].as_py())
+    key = {field.name: spine[key_column(field.name)][row].as_py() for field in view.entity.keys}
+    t = int(spine[INSTANT][row].as_py())
+    raise Overflow(
+        f"feature {view.name}:{answers[OVERFLOW][int(wrong[0])].as_py()} leaves int64 in {len(wrong)} rows, the first "
+        f"for {key} at {moment(t).isoformat()} (t={t}); sum a smaller unit, a shorter window, or a Float64"
+    )
