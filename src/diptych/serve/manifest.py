@@ -133,6 +133,12 @@ class Manifests:
             self._swap(DocumentChange(key, found, _encode(history, Published(digest, now))))
         return Manifest(digest, registry)
 
+    def unstage(self, digest: str) -> None:
+        """Have a staged manifest fed no longer; where another one is staged, or none, nothing changes."""
+        key, found, history, staged = self._pointer()
+        if staged is not None and staged.digest == digest:
+            self._swap(DocumentChange(key, found, _encode(history, None)))
+
     def flip(self, digest: str, *, replacing: str | None, now: int) -> None:
         """Make the staged manifest current; raises ManifestMoved when it is not staged any more.
 
