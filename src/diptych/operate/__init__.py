@@ -1,1 +1,1 @@
-"""What moves the state: backfill, and the rollout of changed definitions."""
+"""What moves the online state: backfills from history."""

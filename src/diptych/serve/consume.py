@@ -19,11 +19,12 @@ from diptych.serve.stream import Stream
 
 @dataclass
 class Consumer:
-    """Feeds one source of an ingestor from a stream."""
+    """Feeds one source of an ingestor from a stream; ``start`` is the first offset of a partition never read before."""
 
     ingestor: Ingestor
     source: str
     stream: Stream
+    start: int = 0
     name: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @property
@@ -65,13 +66,21 @@ class Consumer:
             delivery = Delivery(partition, batch.offset, position, self.name)
             done, position = self.ingestor.deliver(self.source, batch.rows, delivery)
             yield position.offset, done
+        self._rest(partition, position)
 
     def _start(self, partition: str) -> Position:
         """The stored position, taken over by this consumer without touching its instant of commit."""
         now = EARLIEST if self.ingestor.replay else self.ingestor.now()
-        held = self.positions.register(self.source, partition, Position(0, now, self.name))
+        held = self.positions.register(self.source, partition, Position(self.start, now, self.name))
         mine = Position(held.offset, held.committed_at, self.name)
         change = self.positions.step(self.source, partition, held, mine)
         if not self.ingestor.store.compare_and_set(change):
             raise PositionMoved(f"another consumer began to read partition {partition!r} just now: let only one do it")
         return mine
+
+    def _rest(self, partition: str, position: Position) -> None:
+        """Commit the position once more at the end of a live stream, so that folds do not wait for an idle one."""
+        if not self.ingestor.replay:
+            now = max(self.ingestor.now(), position.committed_at)
+            change = self.positions.step(self.source, partition, position, Position(position.offset, now, self.name))
+            self.ingestor.store.compare_and_set(change)

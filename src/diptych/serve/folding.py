@@ -4,6 +4,7 @@ A state is looked at when an append carries its length over ``threshold * 2^k``,
 quarter shorter, so that the work per event stays bounded. Whatever goes wrong here loses no event.
 """
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.compile.online import CorruptState, fold
-from diptych.ground.instants import LATEST, MINUTE
+from diptych.ground.instants import MINUTE
 from diptych.plan.nodes import Source
 from diptych.serve import documents
 from diptych.serve.addresses import Addresses
@@ -29,7 +30,6 @@ LIMIT = 8 << 20
 
 _ATTEMPTS = 3
 _CHUNK_BYTES = 16 << 20
-_WORTHWHILE = 0.75
 _PENDING = ("pending", "running")
 
 
@@ -58,13 +58,17 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Folds states of one project and environment; a ``threshold`` of 0 folds at every append."""
+    """Folds states of one project and environment; a ``threshold`` of 0 looks at every append.
+
+    A fold is swapped in when it is at most ``worthwhile`` times as long as the state.
+    """
 
     store: KeyValueStore
     addresses: Addresses
     fold_lag: int = FOLD_LAG
     threshold: int = THRESHOLD
     limit: int = LIMIT
+    worthwhile: float = 0.75
 
     def fold_grown(self, source: Source, grown: Sequence[Grown], now: int) -> Folded:
         """Fold the states that crossed a threshold. ``now``: no later event can become known before it."""
@@ -85,13 +89,12 @@ class Folder:
     def fold_keys(self, target: Target, keys: Sequence[bytes], now: int, lengths: Sequence[int] = ()) -> Folded:
         """Fold the states of these keys where it is worth it; ``lengths`` bound how much is read at once."""
         oldest = Positions(self.store, self.addresses).oldest_commit(target.view.source.name)
-        watermark = LATEST if oldest is None else oldest
         total = Folded()
         for chunk in _chunks(keys, lengths or [0] * len(keys)):
-            total += self._fold_chunk(target, chunk, now, watermark)
+            total += self._fold_chunk(target, chunk, now, oldest)
         return total
 
-    def _fold_chunk(self, target: Target, keys: list[bytes], now: int, watermark: int) -> Folded:
+    def _fold_chunk(self, target: Target, keys: list[bytes], now: int, oldest: int | None) -> Folded:
         folds, unfolded, oversized = 0, 0, set()
         for _ in range(_ATTEMPTS):
             swaps = []
@@ -99,12 +102,12 @@ class Folder:
                 if not state:
                     continue
                 try:
-                    folded = fold(target.program, state, now - self.fold_lag, watermark)
+                    shorter = self._folded(target, state, now, oldest)
                 except CorruptState:
                     unfolded += 1  # a read of that key says so, by name
                     continue
-                if len(folded) <= _WORTHWHILE * len(state):
-                    swaps.append(Swap.of(key, state, folded))
+                if shorter is not None:
+                    swaps.append(Swap.of(key, state, shorter))
                 elif len(state) > self.limit:
                     oversized.add(key)
             done = self.store.swap_many(swaps) if swaps else []
@@ -114,6 +117,20 @@ class Folder:
             if not keys:
                 break
         return Folded(folds, unfolded + len(keys), frozenset(oversized))
+
+    def _folded(self, target: Target, state: bytes, now: int, oldest: int | None) -> bytes | None:
+        """The fold of a state, None where it is not worth its swap."""
+        folded = fold(
+            target.program,
+            state,
+            now=now,
+            fold_lag=self.fold_lag,
+            oldest_commit=oldest,
+            generation=secrets.randbits(63),
+        )
+        if folded is None or len(folded.state) > self.worthwhile * len(state):
+            return None
+        return folded.state
 
     def _crossed(self, part: Grown) -> list[int]:
         if not part.keys:

@@ -5,7 +5,7 @@ broker only has to keep the same protocol.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -62,11 +62,14 @@ class TableStream:
         for start in range(offset, self.table.num_rows, self.batch_rows):
             yield StreamBatch(start, self.table.slice(start, self.batch_rows))
 
+    def offset_at(self, instant: int) -> int:
+        """The offset of the first row that was not known before an instant (microseconds)."""
+        early = pc.less(_microseconds(self.table.column(self.known_at)), instant)
+        return int(pc.sum(early).as_py() or 0)
+
     def before(self, instant: int) -> "TableStream":
         """The same stream as far as it was known before an instant (microseconds)."""
-        known = self.table.column(self.known_at)
-        early = pc.less(_microseconds(known), instant)
-        return TableStream(self.name, self.table.slice(0, pc.sum(early).as_py() or 0), self.known_at, self.batch_rows)
+        return replace(self, table=self.table.slice(0, self.offset_at(instant)))
 
 
 def ordered_stream(name: str, table: pa.Table, known_at: str, batch_rows: int = BATCH_ROWS) -> TableStream:
