@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from diptych.admit.door import Checked, check, check_rows
+from diptych.admit.door import Checked, MissingColumn, check, check_rows
 from diptych.admit.identity import Positions as RowPositions
 from diptych.admit.project import project
 from diptych.ground.errors import DiptychError
@@ -24,6 +24,7 @@ from diptych.serve.appending import Blocks, Target, blocks_of
 from diptych.serve.clock import Clock, system_clock
 from diptych.serve.folding import Folder, Grown
 from diptych.serve.ingested import Ingested
+from diptych.serve.live import LiveVersions
 from diptych.serve.positions import Position, Positions
 from diptych.serve.quarantine import CountsOnly, Quarantine, Rejected, as_json
 from diptych.serve.stores.protocol import KeyValueStore
@@ -58,7 +59,8 @@ class Ingestor:
     """Takes in rows for one registry.
 
     ``clock`` stamps ``known_at``; None is the server's. With ``replay`` the instant at which history knew each row is
-    taken from the source's declared column instead; batches of one source must then come in the order of it.
+    taken from the source's declared column instead; batches of one source must then come in the order of it. With
+    ``live`` every other live version is fed too, past its own door; what is counted and quarantined is ``registry``'s.
     """
 
     registry: Registry
@@ -68,6 +70,7 @@ class Ingestor:
     replay: bool = False
     quarantine: Quarantine = field(default_factory=CountsOnly)
     folder: Folder | None = None
+    live: LiveVersions | None = None
     _known: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -133,7 +136,8 @@ class Ingestor:
                 keyless[view.name] = dict(events.rejected)
                 self._keep_keyless(view, raw, events.refused, now)
         self._keep_rejected(checked, now)
-        grown = self._append(source.name, blocks, delivery, following)
+        beside = self._beside(source, rows, now, delivery)
+        grown = self._append(source.name, [*blocks, *beside], delivery, following)
         self._known[source.name] = max(following.committed_at, self._known.get(source.name, EARLIEST))
         folded = self._folder.fold_grown(source, grown, self._known[source.name])
         done = Ingested(
@@ -149,6 +153,29 @@ class Ingestor:
             bytes=sum(part.bytes for part in blocks),
         )
         return done, following
+
+    def _beside(self, source: Source, rows: Batch, now: int, delivery: Delivery | None) -> list[Blocks]:
+        """The blocks of the live versions that the registry does not hold, each past the door of its own source."""
+        found: list[Blocks] = []
+        if self.live is None:
+            return found
+        own = {target.prefix for target in self._targets[source.name]}
+        for door, targets in self.live.targets(source.name, now).items():
+            others = [target for target in targets if target.prefix not in own]
+            if not others:
+                continue
+            try:
+                checked, _ = _checked(door, rows, None if self.replay else now, delivery)
+            except MissingColumn as error:
+                # What is served must not stop for a version that asks for more than the stream brings.
+                for target in others:
+                    self.live.mark_broken(target.view, str(error))
+                continue
+            tombstones = self._graveyard.of(target.view.entity.name for target in others)
+            for target in others:
+                events, stones = project(target.view, checked), tombstones[target.view.entity.name]
+                found.append(blocks_of(target, events, max(now, system_clock()), stones))
+        return found
 
     def _following(self, checked: Checked, now: int, delivery: Delivery | None) -> Position:
         """The position after a batch; nothing that comes later becomes known before its instant of commit."""

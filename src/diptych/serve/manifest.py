@@ -165,6 +165,12 @@ class Manifests:
         kept = {(view.name, view.fingerprint) for view in self.all_views()}
         return tuple(view for view in before if (view.name, view.fingerprint) not in kept)
 
+    def fed(self, now: int) -> tuple[str, ...]:
+        """Digests of the manifests to feed with what was stamped at ``now``: a staged one from its instant on."""
+        _, _, history, staged = self._pointer()
+        entries = (*history, staged) if staged is not None and staged.at <= now else history
+        return tuple(dict.fromkeys(entry.digest for entry in entries))
+
     def live(self) -> tuple[str, ...]:
         """Digests of all manifests that ingestion feeds, each once: earlier ones, the current, the staged."""
         _, _, history, staged = self._pointer()

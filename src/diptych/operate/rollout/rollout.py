@@ -107,6 +107,7 @@ class Rollout:
             return Applied(digest, base, None, ())
         since = self._stage(proposal, digest)
         filled = tuple((view, self._fill(view, digest, since, cut, watch)) for view in self._unfilled(registry))
+        self._check_unbroken(registry)
         self.manifests.flip(digest, replacing=base, now=self._now())
         return Applied(digest, base, since if cut is None else cut, filled)
 
@@ -142,13 +143,13 @@ class Rollout:
         return self.manifests.current() if self.manifests.history() else None
 
     def _live(self, digest: str) -> set[Version]:
-        """The versions that have been fed without a break: those once published, and those staged with ``digest``."""
+        """The versions fed without a break: of what was published, and of what is staged with ``digest``."""
         staged = self.manifests.staged()
         digests = {entry.digest for entry in self.manifests.history()}
         if staged is not None and staged.digest == digest:
             digests.add(digest)
         views = [view for each in digests for view in self.manifests.load(each).registry.views]
-        return {(view.name, view.fingerprint) for view in views}
+        return {(view.name, view.fingerprint) for view in views if self._why_broken(view) is None}
 
     def _ready(self, registry: Registry) -> set[Version]:
         """The versions of a registry that are fed and filled, whether they are served or not."""
@@ -164,8 +165,21 @@ class Rollout:
         return [view for view in registry.views if not self.is_filled(view)]
 
     def is_filled(self, view: View) -> bool:
-        """Whether the state of this version holds all of its history up to its cut."""
-        return self._mark(view).get("state") == DONE
+        """Whether the state of this version holds all of its history up to its cut, and missed nothing since."""
+        return self._mark(view).get("state") == DONE and self._why_broken(view) is None
+
+    def _why_broken(self, view: View) -> str | None:
+        found = documents.fetch(self.manifests.store, self.manifests.addresses.broken(view))
+        return None if found is None else str(found["why"])
+
+    def _check_unbroken(self, registry: Registry) -> None:
+        broken = [(view.name, why) for view in registry.views if (why := self._why_broken(view)) is not None]
+        if broken:
+            lines = "\n".join(f"  view {name}: {why}" for name, why in broken)
+            raise RolloutError(
+                f"not served, because versions have missed events that came in meanwhile:\n{lines}\n"
+                "Mend the stream or the definition, and apply again; until then what was served is served still"
+            )
 
     def _mark(self, view: View) -> dict[str, object]:
         return documents.fetch(self.manifests.store, self.manifests.addresses.backfill(view)) or {}

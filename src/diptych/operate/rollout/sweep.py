@@ -18,16 +18,17 @@ def drop_versions(store: KeyValueStore, addresses: Addresses, views: Collection[
         return 0
     versions = {(view.name, view.fingerprint) for view in views}
     # The mark goes first: a stop between the two must not leave a mark without its states.
-    store.delete_many([addresses.backfill(view) for view in views])
+    store.delete_many([mark(view) for view in views for mark in (addresses.backfill, addresses.broken)])
     return _delete(store, addresses, lambda version: version in versions)
 
 
 def drop_unlisted(store: KeyValueStore, addresses: Addresses, kept: Collection[Version]) -> int:
     """Delete every state, and every mark, of versions that are not in ``kept``; returns the number of states."""
-    marks = f"{addresses.root}@backfill:".encode()
-    for batch in _batches(store.scan(marks)):
-        gone = [key for key in batch if _version(key.removeprefix(marks)) not in kept]
-        store.delete_many(gone)
+    for marks in (f"{addresses.root}@backfill:".encode(), f"{addresses.root}@broken:".encode()):
+        for batch in _batches(store.scan(marks)):
+            gone = [key for key in batch if _version(key.removeprefix(marks)) not in kept]
+            if gone:
+                store.delete_many(gone)
     return _delete(store, addresses, lambda version: version not in kept)
 
 
