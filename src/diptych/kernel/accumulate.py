@@ -262,10 +262,14 @@ def _later(words, row, other, value, size):
 @inner
 def merge_tile(code, red, words, tile, acc, floats, acc_at):
     """Combines the reducer's partial in the tile at ``tile`` into the accumulator at ``acc_at``; the tile stays as it is."""
-    if (words[tile + TILE_SEEN + code[red + RED_TILE_FLAG]] >> code[red + RED_TILE_BIT]) & 1 == 0:
-        return
+    if (words[tile + TILE_SEEN + code[red + RED_TILE_FLAG]] >> code[red + RED_TILE_BIT]) & 1:
+        combine(code, red, words, tile + code[red + RED_TILE], acc, floats, acc_at)
+
+
+@inner
+def combine(code, red, words, partial, acc, floats, acc_at):
+    """Combines the partial of something seen at ``partial`` into the accumulator at ``acc_at``; ``words`` stay."""
     op = code[red + RED_OP]
-    partial = tile + code[red + RED_TILE]
     if acc[acc_at] == 0:
         for i in range(code[red + RED_ACC_WORDS] - 1):
             acc[acc_at + 1 + i] = words[partial + i]

@@ -17,7 +17,7 @@ def entry(loop: Callable[..., Any]) -> Any:
     What is kept holds all inner loops too, so it is stale as soon as any source of this package changes; numba alone
     would look at the file of the entry only.
     """
-    dispatcher = njit(cache=True, error_model="numpy")(loop)
+    dispatcher = njit(cache=True, nogil=True, error_model="numpy")(loop)
     dispatcher._cache._cache_file._source_stamp = _stamp()
     return dispatcher
 

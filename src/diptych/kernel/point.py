@@ -102,7 +102,7 @@ def read_points(code, words, lengths, instants, out, marks):
             unseen = count == 0 and horizon == NO_HEADER
             order_windows(code, t, edges, turns)
             reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states)
-            _write_features(
+            write_features(
                 code, results, states, t, unseen, stack, stack_floats, known, out[:, entity], marks[:, entity]
             )
         begin = end
@@ -198,7 +198,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
 
 
 @inner
-def _write_features(code, results, states, t, unseen, stack, floats, known, out, marks):
+def write_features(code, results, states, t, unseen, stack, floats, known, out, marks):
     features = code[FEATURES]
     for i in range(features):  # what is left open counts as present until the caller settles it
         feature = code[FEATURES_AT] + i * FEA_ROW

@@ -18,7 +18,7 @@ from diptych.ground.values import (
     Timestamp,
     ValueType,
 )  # fmt: skip
-from diptych.plan.typed import spelled
+from diptych.plan.conversion import spelled
 
 
 def typed_default(value: object, type_: ValueType) -> tuple[Scalar | None, str]:

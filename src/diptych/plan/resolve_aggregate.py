@@ -8,12 +8,13 @@ from diptych.declare.aggregate import Aggregate
 from diptych.ground.expression import Call, Column, Expression, Literal, Op
 from diptych.ground.values import Decimal, Float64, Int64, ListOf, ResultType, Scalar, Timestamp, ValueType
 from diptych.plan import nodes
+from diptych.plan.conversion import bare
 from diptych.plan.defaults import typed_default
 from diptych.plan.nodes import REQUEST_TIME, Kind, Window
 from diptych.plan.ranges import Interval, constant, declared
 from diptych.plan.resolve_part import Part, Rows
 from diptych.plan.resolve_window import resolve_windows
-from diptych.plan.typed import Scope, bare
+from diptych.plan.typed import Scope
 
 FLOAT_TOLERANCE = 1e-9
 """The relative tolerance of float sums and of deviations, unless a feature declares another."""

@@ -8,12 +8,12 @@ from diptych.declare.place import Place
 from diptych.declare.reduce import KINDS, Reducer
 from diptych.ground.expression import Call, Column, Expression, Op
 from diptych.ground.values import Bool, Decimal, Float64, Int64, ListOf, ResultType, Timestamp
+from diptych.plan.conversion import bare, spelled
 from diptych.plan.findings import Findings
 from diptych.plan.nodes import Kind, Window
 from diptych.plan.ranges import ANY_INT, COUNTED, Interval
 from diptych.plan.resolve_source import ResolvedSource
 from diptych.plan.serial import canonical
-from diptych.plan.typed import bare, spelled
 
 LONGEST_LIST = 1024
 _EXACT_MOMENTS = Interval(-(2**53), 2**53)

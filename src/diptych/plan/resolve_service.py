@@ -8,6 +8,7 @@ from diptych.declare.view import FeatureView, ViewUse
 from diptych.ground.expression import Call, Column, Expression, Literal
 from diptych.ground.values import ListOf, Timestamp, ValueType
 from diptych.plan import nodes
+from diptych.plan.conversion import spelled
 from diptych.plan.findings import Bounded, Findings
 from diptych.plan.fingerprint import service_fingerprint
 from diptych.plan.naming import SEPARATOR, check_name, repeated
@@ -15,7 +16,7 @@ from diptych.plan.nodes import REQUEST_TIME
 from diptych.plan.ranges import Interval, declared
 from diptych.plan.resolve_source import check_type, tags_of
 from diptych.plan.resolve_view import ResolvedView
-from diptych.plan.typed import Scope, spelled
+from diptych.plan.typed import Scope
 
 
 def resolve_service(

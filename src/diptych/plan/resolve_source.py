@@ -21,10 +21,11 @@ from diptych.ground.values import (
     ValueType,
 )
 from diptych.plan import nodes
+from diptych.plan.conversion import MAX_SCALE, spelled
 from diptych.plan.findings import Findings
 from diptych.plan.naming import check_column, check_name
 from diptych.plan.ranges import Interval, declared
-from diptych.plan.typed import MAX_SCALE, Scope, spelled
+from diptych.plan.typed import Scope
 
 LONGEST_TEXT = 1024
 """The most bytes of a text column: every record of the online state holds that many."""

@@ -14,6 +14,7 @@ from diptych.declare.view import FeatureView
 from diptych.ground.expression import Call, Column, Expression
 from diptych.ground.values import Enum, Int64, ResultType, String, ValueType
 from diptych.plan import fingerprint, nodes
+from diptych.plan.conversion import spelled
 from diptych.plan.findings import Findings
 from diptych.plan.naming import check_feature_name, check_name, repeated
 from diptych.plan.nodes import Reduction, Window
@@ -23,7 +24,6 @@ from diptych.plan.resolve_part import Part, Rows
 from diptych.plan.resolve_source import ResolvedSource, tags_of
 from diptych.plan.resolve_window import check_hops
 from diptych.plan.serial import canonical
-from diptych.plan.typed import spelled
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ reducers and finishes are written out here once more, as the definitions of the 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import TypeAlias
 
 from diptych.ground.errors import DiptychError
 from diptych.ground.expression import columns_of
@@ -21,6 +22,10 @@ from diptych.reference.values import Result, Unfit, Value, held, order
 
 TOLERANCE = 1e-9
 """Of the sum of magnitudes (of squared deviations) inside the window, where a feature declares none."""
+
+
+Seen: TypeAlias = list[tuple[int, Value]]
+"""What a reduction sees at an instant: (ts, value)."""
 
 
 class Status(StrEnum):
@@ -127,7 +132,7 @@ def tail(window: Window, t: int) -> int | None:
     return start if window.hop is None else start // window.hop * window.hop
 
 
-def matching(view: View, reduction: Reduction, known: Iterable[Event], t: int) -> list[tuple[int, Value]]:
+def matching(view: View, reduction: Reduction, known: Iterable[Event], t: int) -> Seen:
     """(ts, value) of the events that a reduction sees at ``t``: inside the window, ``where`` true, input not null.
 
     Without an input every event counts, with the value true.
@@ -149,7 +154,9 @@ def _feature(view: View, feature: Feature, known: list[Event], t: int, nothing: 
     if isinstance(feature.type, ListOf):
         index = _reads(feature)[0]
         seen = matching(view, view.reductions[index], known, t)
-        return Answer(latest(seen, view.reductions[index].n), Status.PRESENT if seen else nothing)
+        return Answer(
+            LISTS[view.reductions[index].kind](view.reductions[index], seen), Status.PRESENT if seen else nothing
+        )
     tolerance = feature.tolerance or TOLERANCE
     columns: dict[str, Span] = {REQUEST_TIME: Span(t)}
     empty = True
@@ -158,7 +165,7 @@ def _feature(view: View, feature: Feature, known: list[Event], t: int, nothing: 
         seen = matching(view, reduction, known, t)
         empty = empty and not seen
         try:
-            columns[f"r{index}"] = reduce(reduction, seen, tolerance)
+            columns[f"r{index}"] = REDUCERS[reduction.kind](reduction, seen, tolerance)
         except OverflowError:
             return Answer(None, Status.OVERFLOW)
     value = evaluate(feature.finish, {name: column.value for name, column in columns.items()})
@@ -176,38 +183,25 @@ def _reads(feature: Feature) -> list[int]:
     return sorted({int(name[1:]) for name in columns_of(feature.finish) if name != REQUEST_TIME})
 
 
-def latest(seen: list[tuple[int, Value]], n: int) -> tuple[Value, ...]:
+def latest(reduction: Reduction, seen: Seen) -> tuple[Value, ...]:
     """The last ``n`` values by (ts, value), oldest first."""
-    return tuple(value for _, value in sorted(seen, key=_by_time)[-n:])
+    return tuple(value for _, value in sorted(seen, key=_by_time)[-reduction.n :])
 
 
-def reduce(reduction: Reduction, seen: list[tuple[int, Value]], tolerance: float) -> Span:
-    """The result of a reduction over the (ts, value) that it sees.
-
-    Raises OverflowError when the result leaves int64 or the range of float64.
-    """
+def total(reduction: Reduction, seen: Seen, tolerance: float) -> Span:
+    """The sum, 0 of nothing; OverflowError when it leaves its type."""
     values = [value for _, value in seen]
-    match reduction.kind:
-        case Kind.COUNT:
-            return Span(len(values))
-        case Kind.SUM if isinstance(reduction.type, Float64):
-            return float_sum([float(value) for value in values], tolerance)
-        case Kind.SUM:
-            return Span(whole_sum([int(value) for value in values]))
-        case Kind.MIN:
-            return Span(min(values, key=order, default=None))
-        case Kind.MAX:
-            return Span(max(values, key=order, default=None))
-        case Kind.FIRST:
-            return Span(min(seen, key=_by_time)[1] if seen else None)
-        case Kind.LAST:
-            return Span(max(seen, key=_by_time)[1] if seen else None)
-        case Kind.MOMENTS:
-            return variance([value for value in values if not isinstance(value, str)], tolerance)
-        case Kind.DISTINCT:
-            return Span(len(set(values)))
-        case Kind.LATEST:
-            raise AssertionError("a list is a feature by itself and is never read by an expression")
+    if isinstance(reduction.type, Float64):
+        return float_sum([float(value) for value in values], tolerance)
+    return Span(whole_sum([int(value) for value in values]))
+
+
+def _most(seen: Seen) -> Value | None:
+    return max(seen, key=_by_time)[1] if seen else None
+
+
+def _least(seen: Seen) -> Value | None:
+    return min(seen, key=_by_time)[1] if seen else None
 
 
 def _by_time(seen: tuple[int, Value]) -> tuple[int, object]:
@@ -233,7 +227,7 @@ def float_sum(values: list[float], tolerance: float) -> Span:
     return around(total, tolerance * magnitude)
 
 
-def variance(values: Sequence[int | float], tolerance: float) -> Span:
+def variance(values: Sequence[Value], tolerance: float) -> Span:
     """The sample variance, rounded once; null below two values.
 
     The error is relative to the squared deviations, and never less than what the last place of a float64 mean
@@ -253,3 +247,19 @@ def variance(values: Sequence[int | float], tolerance: float) -> Span:
         return anything(result)
     error = tolerance * result + (2 * place * root + n * place * place) / (n - 1) + n * 1e-323
     return Span(result, max(0.0, result - error), result + error)
+
+
+REDUCERS: Mapping[Kind, Callable[[Reduction, Seen, float], Span]] = {
+    Kind.COUNT: lambda reduction, seen, tolerance: Span(len(seen)),
+    Kind.SUM: total,
+    Kind.MIN: lambda reduction, seen, tolerance: Span(min((value for _, value in seen), key=order, default=None)),
+    Kind.MAX: lambda reduction, seen, tolerance: Span(max((value for _, value in seen), key=order, default=None)),
+    Kind.FIRST: lambda reduction, seen, tolerance: Span(_least(seen)),
+    Kind.LAST: lambda reduction, seen, tolerance: Span(_most(seen)),
+    Kind.MOMENTS: lambda reduction, seen, tolerance: variance([value for _, value in seen], tolerance),
+    Kind.DISTINCT: lambda reduction, seen, tolerance: Span(len({value for _, value in seen})),
+}
+"""What each reducer makes of what it sees, given the tolerance of the feature; OverflowError as for ``total``."""
+
+LISTS: Mapping[Kind, Callable[[Reduction, Seen], tuple[Value, ...]]] = {Kind.LATEST: latest}
+"""Likewise the reducers whose result is a list, which no expression reads."""

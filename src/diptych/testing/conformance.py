@@ -26,6 +26,7 @@ from diptych.plan.nodes import Feature, Kind, View
 from diptych.reference import Judge, spoken
 from diptych.testing.build import table
 from diptych.testing.cases import CASES, Case, Question
+from diptych.testing.definitions import definitions, resolved
 from diptych.testing.strategies import histories, spines
 from diptych.testing.views import views
 
@@ -67,6 +68,16 @@ class EngineConformance:
         history = data.draw(histories(view), "history")
         spine = data.draw(spines(view, history), "spine")
         judged(view, history, spine, self.answer(view, history, spine))
+
+    @settings(suppress_health_check=list(HealthCheck), deadline=None)
+    @given(st.data())
+    def test_agrees_with_the_judge_on_declared_views(self, data: st.DataObject) -> None:
+        """The same over views that were written by an author and resolved."""
+        view = resolved(data.draw(definitions(), "definition"))
+        if {reduction.kind for reduction in view.reductions} <= self.kinds:
+            history = data.draw(histories(view), "history")
+            spine = data.draw(spines(view, history), "spine")
+            judged(view, history, spine, self.answer(view, history, spine))
 
     @settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=20)
     @given(st.data())

@@ -119,7 +119,7 @@ def histories(draw: st.DrawFn, view: View, max_size: int = 16) -> list[Row]:
     spans = spans_of(view) or [HOUR]
     offset = _offsets(spans)
     anchor = draw(st.sampled_from(ANCHORS))
-    keys = draw(st.lists(_key_columns(view), min_size=1, max_size=2))
+    keys = draw(st.lists(_key_columns(view), min_size=1, max_size=2))  # few, so that events meet
     rows: list[Row] = []
     for _ in range(draw(st.integers(0, max_size))):
         again = source.event_id is not None and rows and draw(st.integers(0, 3)) == 0
@@ -139,7 +139,7 @@ def _offsets(spans: Sequence[int]) -> st.SearchStrategy[int]:
 
 def _fresh(draw: st.DrawFn, view: View, anchor: int, keys: Sequence[Row], offset: st.SearchStrategy[int]) -> Row:
     source = view.source
-    invalid = draw(st.integers(0, 7)) == 0
+    invalid = draw(st.integers(0, 11)) == 0
     row: Row = {field.name: draw(values_of(field.type, invalid=invalid)) for field in source.columns}
     row |= draw(st.sampled_from(keys))
     ts = EARLIEST
@@ -190,52 +190,58 @@ def _key_columns(view: View) -> st.SearchStrategy[Row]:
 
 
 def _few(field: Field) -> st.SearchStrategy[Any]:
-    few = values_of(field.type)
+    few = _fitting(field.type)
     if isinstance(field.type, Int64):
         few = st.sampled_from([n for n in (0, 1, -1, 12) if (field.type.ge or 0) <= n <= (field.type.le or 12)] or [0])
     if isinstance(field.type, String):
         few = st.sampled_from([text for text in ("a", "ab", "b", "") if len(text) <= field.type.max_bytes])
-    return st.one_of(few, few, few, few, st.none()) if field.type.nullable else few
+    return few if not field.type.nullable else st.integers(0, 11).flatmap(lambda n: st.none() if n == 11 else few)
 
 
 @st.composite
 def spines(draw: st.DrawFn, view: View, history: Sequence[Mapping[str, Any]], max_size: int = 12) -> list[Question]:
-    """Questions about entities of the history (and one that is not in it), at the instants where answers change."""
-    keys = entities(view, history)
-    at = instants(view, history)
-    return draw(st.lists(st.builds(Question, keys, at), max_size=max_size))
+    """Questions at the instants where answers change, mostly about the entity for which they do."""
+    anything = st.builds(Question, entities(view, history), instants(view, history))
+    edges = [
+        Question(key, at) for row in history if (key := _key_of(view, row)) is not None for at in _edges(view, row)
+    ]
+    if not edges:
+        return draw(st.lists(anything, max_size=2))
+    telling = st.builds(lambda question, e: _moved(question, e), st.sampled_from(edges), st.sampled_from((-1, 0, 1)))
+    return draw(st.lists(st.one_of(telling, telling, telling, anything), max_size=max_size))
+
+
+def _moved(question: Question, by: int) -> Question:
+    return Question(question.key, min(LATEST, max(EARLIEST, question.t + by)))
+
+
+def _key_of(view: View, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The key that a raw row has, unless a part of it is derived."""
+    return tuple(row[name] for name in view.on) if all(name in row for name in view.on) else None
 
 
 def entities(view: View, history: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[tuple[Any, ...]]:
     """Entity keys out of a history, others of the right types, and some with a null part."""
-    own = {field.name: field.type for field in view.entity.keys}
-    fresh = st.tuples(*(values_of(type_) for type_ in own.values()))
-    declared = {field.name for field in view.source.columns}
-    seen = []
-    if declared.issuperset(view.on):
-        seen = list(dict.fromkeys(tuple(row[name] for name in view.on) for row in history))
+    fresh = st.tuples(*(values_of(field.type) for field in view.entity.keys))
+    seen = list(dict.fromkeys(key for row in history if (key := _key_of(view, row)) is not None))
     return st.one_of(st.sampled_from(seen), st.sampled_from(seen), fresh) if seen else fresh
 
 
 def instants(view: View, history: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[int]:
     """Instants at which an answer may change, more or less one microsecond, and a few in between."""
+    edges = sorted({EARLIEST + 1, 0, *(at for row in history for at in _edges(view, row))})
+    near = st.builds(lambda at, e: at + e, st.sampled_from(edges), st.sampled_from((-1, 0, 1)))
+    return st.one_of(near, near, near, st.integers(edges[1], edges[-1]))
+
+
+def _edges(view: View, row: Mapping[str, Any]) -> list[int]:
+    """When a raw row becomes visible to the view's windows, and when it leaves each of them."""
     source = view.source
-    found = {EARLIEST + 1, 0}
-    for row in history:
-        ts = EARLIEST if source.timestamp is None else row[source.timestamp]
-        known = ts if source.known_at is None else row[source.known_at]
-        known = row.get("arrived_at", known)
-        if ts is None or known is None:
-            continue
-        found |= {ts, known, max(ts, known) + 1}
-        for reduction in view.reductions:
-            window = reduction.window
-            if window.length is not None:
-                found.add(
-                    ts + window.length + 1 if window.hop is None else ts // window.hop * window.hop + window.reach
-                )
-    edges = sorted(at for at in found if EARLIEST <= at <= LATEST)
-    near = st.builds(
-        lambda at, e: min(LATEST, max(EARLIEST, at + e)), st.sampled_from(edges), st.sampled_from((-1, 0, 1))
-    )
-    return st.one_of(near, near, near, st.integers(edges[0], edges[-1]))
+    ts = EARLIEST if source.timestamp is None else row[source.timestamp]
+    known = row.get("arrived_at", ts if source.known_at is None else row[source.known_at])
+    if ts is None or known is None:
+        return []
+    windows = {reduction.window for reduction in view.reductions if not reduction.window.lifetime}
+    leaves = [(ts + 1 if w.hop is None else ts // w.hop * w.hop) + w.reach for w in windows]
+    seen = max(ts, known) + 1
+    return [at for at in (ts, known, seen, seen, *leaves, *leaves) if EARLIEST < at < LATEST]

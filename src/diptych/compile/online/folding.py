@@ -69,18 +69,28 @@ class Seeds:
 
 
 def fold_sorted(
-    program: Program, records: Words, offsets: Words, *, now: int, fold_lag: int, generations: Words, seed: int
+    program: Program,
+    records: Words,
+    offsets: Words,
+    *,
+    now: int,
+    fold_lag: int,
+    generations: Words,
+    seed: int,
+    oldest_commit: int | None = None,
 ) -> Seeds:
     """The folded states of many entities out of their raw records, for a backfill.
 
     ``records``: (n, layout.record_words) from ``pack``, entity after entity, in any order inside an entity.
     ``offsets``: (entities + 1,) rows where each begins. ``now``: the cut of the backfill; ``fold_lag`` is 0 when nothing
     known before the cut can still arrive. ``generations``: (entities,) random int64. ``seed``: the backfill's
-    mark, not 0, in every header.
+    mark, not 0, in every header. ``oldest_commit``: events known from then on may be delivered again, so their ids
+    stay (None: none may).
     """
     words = np.ascontiguousarray(records).reshape(-1)
     starts = np.ascontiguousarray(offsets, dtype=np.int64) * program.layout.record_words
-    joined, ends = fold_many(program.code, words, starts, now, fold_lag, INT64_MAX, generations, seed)
+    commit = INT64_MAX if oldest_commit is None else oldest_commit
+    joined, ends = fold_many(program.code, words, starts, now, fold_lag, commit, generations, seed)
     return Seeds(joined, ends)
 
 
