@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from diptych.declare.project import Project
-from diptych.plan.resolve import resolve
-
 import diptych as dt
+from diptych.declare.project import Project
 from diptych.plan.nodes import Registry
+from diptych.plan.resolve import resolve
 
 PROJECT = Project(project="shop", modules=("features",))
 

@@ -60,7 +60,8 @@ class Ingestor:
 
     ``clock`` stamps ``known_at``; None is the server's. With ``replay`` the instant at which history knew each row is
     taken from the source's declared column instead; batches of one source must then come in the order of it. With
-    ``live`` every other live version is fed too, past its own door; what is counted and quarantined is ``registry``'s.
+    ``live`` the live versions are fed, whatever ``registry`` holds, each past the door of its own source; what is
+    counted and quarantined is ``registry``'s.
     """
 
     registry: Registry
@@ -125,7 +126,8 @@ class Ingestor:
         now = system_clock() if self.replay else self.now()
         checked, raw = _checked(source, rows, None if self.replay else now, delivery)
         following = self._following(checked, now, delivery)
-        targets = self._targets[source.name]
+        live = None if self.live is None else self.live.targets(source.name, now)
+        targets = _fed(self._targets[source.name], live)
         tombstones = self._graveyard.of(target.view.entity.name for target in targets)
         blocks, keyless = [], {}
         for target in targets:
@@ -136,7 +138,7 @@ class Ingestor:
                 keyless[view.name] = dict(events.rejected)
                 self._keep_keyless(view, raw, events.refused, now)
         self._keep_rejected(checked, now)
-        beside = self._beside(source, rows, now, delivery)
+        beside = self._beside(live or {}, targets, rows, now, delivery)
         grown = self._append(source.name, [*blocks, *beside], delivery, following)
         self._known[source.name] = max(following.committed_at, self._known.get(source.name, EARLIEST))
         folded = self._folder.fold_grown(source, grown, self._known[source.name])
@@ -154,20 +156,26 @@ class Ingestor:
         )
         return done, following
 
-    def _beside(self, source: Source, rows: Batch, now: int, delivery: Delivery | None) -> list[Blocks]:
+    def _beside(
+        self,
+        live: Mapping[Source, tuple[Target, ...]],
+        own: Sequence[Target],
+        rows: Batch,
+        now: int,
+        delivery: Delivery | None,
+    ) -> list[Blocks]:
         """The blocks of the live versions that the registry does not hold, each past the door of its own source."""
         found: list[Blocks] = []
-        if self.live is None:
-            return found
-        own = {target.prefix for target in self._targets[source.name]}
-        for door, targets in self.live.targets(source.name, now).items():
-            others = [target for target in targets if target.prefix not in own]
+        held = {target.prefix for target in own}
+        for door, targets in live.items():
+            others = [target for target in targets if target.prefix not in held]
             if not others:
                 continue
             try:
                 checked, _ = _checked(door, rows, None if self.replay else now, delivery)
             except MissingColumn as error:
                 # What is served must not stop for a version that asks for more than the stream brings.
+                assert self.live is not None
                 for target in others:
                     self.live.mark_broken(target.view, str(error))
                 continue
@@ -240,6 +248,14 @@ class Ingestor:
         detail = f"view {view.name!r}: no key of entity {view.entity.name!r} in {', '.join(view.on)}"
         kept = [Rejected(view.source.name, "no_entity", detail, now, as_json(row)) for row in raw.rows(refused)]
         self.quarantine.put(kept)
+
+
+def _fed(targets: tuple[Target, ...], live: Mapping[Source, tuple[Target, ...]] | None) -> tuple[Target, ...]:
+    """The targets that are live, all of them where nobody asks."""
+    if live is None:
+        return targets
+    prefixes = {target.prefix for each in live.values() for target in each}
+    return tuple(target for target in targets if target.prefix in prefixes)
 
 
 @dataclass(frozen=True, slots=True)

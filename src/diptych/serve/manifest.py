@@ -78,10 +78,7 @@ class Manifests:
         """The manifest to serve now; raises ManifestError if there is none."""
         history = self.history()
         if not history:
-            raise ManifestError(
-                f"nothing is published under {self.addresses.root!r}: run `diptych apply`, or look at the project and "
-                "environment in diptych.toml"
-            )
+            raise ManifestError(self._nothing())
         return self.load(history[-1].digest)
 
     def load(self, digest: str) -> Manifest:
@@ -166,8 +163,13 @@ class Manifests:
         return tuple(view for view in before if (view.name, view.fingerprint) not in kept)
 
     def fed(self, now: int) -> tuple[str, ...]:
-        """Digests of the manifests to feed with what was stamped at ``now``: a staged one from its instant on."""
+        """Digests of the manifests to feed with what was stamped at ``now``: a staged one from its instant on.
+
+        Raises ManifestError when nothing is published or staged: what is taken in would be lost.
+        """
         _, _, history, staged = self._pointer()
+        if not history and staged is None:
+            raise ManifestError(self._nothing())
         entries = (*history, staged) if staged is not None and staged.at <= now else history
         return tuple(dict.fromkeys(entry.digest for entry in entries))
 
@@ -196,6 +198,12 @@ class Manifests:
             if holds[entry.digest]:
                 return entry.at
         return None
+
+    def _nothing(self) -> str:
+        return (
+            f"nothing is published under {self.addresses.root!r}: run `diptych apply`, or look at the project and "
+            "environment in diptych.toml"
+        )
 
     def _pointer(self) -> tuple[bytes, bytes | None, tuple[Published, ...], Published | None]:
         """The pointer's key, its bytes, its history and what is staged."""
