@@ -8,12 +8,12 @@ applying again goes on with the same cut.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from diptych.ground.errors import DiptychError
 from diptych.ground.ledger import Progress, Watcher, unwatched
-from diptych.operate.backfill import DONE, PENDING, Backfill, Backfilled, History, announce
+from diptych.operate.backfill import DONE, Backfill, Backfilled, History, announce
 from diptych.operate.rollout.difference import Version, diff
 from diptych.operate.rollout.steps import Plan
 from diptych.operate.rollout.sweep import drop_unlisted, drop_versions
@@ -106,7 +106,7 @@ class Rollout:
             self.manifests.publish(registry, replacing=base, now=self._now())
             return Applied(digest, base, None, ())
         since = self._stage(proposal, digest)
-        filled = tuple((view, self._fill(view, digest, since, cut, watch)) for view in self._unfilled(registry))
+        filled = tuple((view, self._fill(view, digest, cut, watch)) for view in self._unfilled(registry))
         self._check_unbroken(registry)
         self.manifests.flip(digest, replacing=base, now=self._now())
         return Applied(digest, base, since if cut is None else cut, filled)
@@ -164,6 +164,27 @@ class Rollout:
     def _unfilled(self, registry: Registry) -> list[View]:
         return [view for view in registry.views if not self.is_filled(view)]
 
+    def fill(
+        self, views: Iterable[str] | None = None, *, cut: int | None = None, watch: Watcher = unwatched
+    ) -> dict[str, Backfilled]:
+        """Fill versions that are current, by the names of their views (None: all), each with the cut it began with.
+
+        ``cut`` (microseconds; None: since when the version is fed) is for those that have none yet. Raises RolloutError
+        for a name that is not published.
+        """
+        current = {view.name: view for view in self.manifests.current().registry.views}
+        names = list(current) if views is None else list(views)
+        unknown = [name for name in names if name not in current]
+        if unknown:
+            raise RolloutError(f"there is no published view {unknown[0]!r}; there are {', '.join(sorted(current))}")
+        return {name: self._backfill(current[name], cut, watch) for name in names}
+
+    def cut_of(self, source: str) -> int | None:
+        """The latest cut of the current views over a source (microseconds): events known before it are history."""
+        views = [view for view in self.manifests.current().registry.views if view.source.name == source]
+        cuts = [cut for view in views if isinstance(cut := self._mark(view).get("cut"), int)]
+        return max(cuts, default=None)
+
     def is_filled(self, view: View) -> bool:
         """Whether the state of this version holds all of its history up to its cut, and missed nothing since."""
         return self._mark(view).get("state") == DONE and self._why_broken(view) is None
@@ -207,8 +228,8 @@ class Rollout:
         self.pause(max(0, since - self._now()) / 1e6)
         return since
 
-    def _fill(self, view: View, digest: str, since: int, cut: int | None, watch: Watcher) -> Backfilled:
-        """Fill one version, with the cut that an interrupted run has begun with."""
+    def _fill(self, view: View, digest: str, cut: int | None, watch: Watcher) -> Backfilled:
+        """Fill one version, as long as its manifest is the staged one."""
         looked = time.monotonic()
 
         def watch_and_look(progress: Progress) -> None:
@@ -219,12 +240,16 @@ class Rollout:
             watch(progress)
 
         self._staged(digest)
-        live = self.manifests.live_since(view) or since
-        mark = self._mark(view)
-        begun = mark.get("cut") if mark.get("state") != PENDING else None
+        return self._backfill(view, cut, watch_and_look)
+
+    def _backfill(self, view: View, cut: int | None, watch: Watcher) -> Backfilled:
+        """Fill a live version, or go on with that, up to the cut that it has begun with."""
+        live = self.manifests.live_since(view)
+        begun = self._mark(view).get("cut")
         chosen = begun if isinstance(begun, int) else live if cut is None else cut
+        assert chosen is not None, "what is not live is not filled"
         store, addresses = self.manifests.store, self.manifests.addresses
-        return Backfill(self.history, store, addresses, view, chosen, live_since=live).run(watch_and_look)
+        return Backfill(self.history, store, addresses, view, chosen, live_since=live).run(watch)
 
     def _staged(self, digest: str) -> Published:
         """The staged manifest, which must be this one: work for one that was replaced would be for nothing."""
