@@ -9,7 +9,7 @@ import json
 import random
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ def build(folder: Path, server: str, entities: int) -> FeatureStore:
     store = FeatureStore(config=config)
     user = Entity(name="user", join_keys=["user"], value_type=ValueType.INT64)
     rng = np.random.default_rng(SEED)
-    now = datetime.now(tz=UTC)
+    now = datetime.now(tz=timezone.utc)
     views, frames = [], []
     for number, width in enumerate(VIEWS):
         names = [f"f{number}_{i}" for i in range(width)]
