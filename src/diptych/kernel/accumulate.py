@@ -61,6 +61,16 @@ _ONE = np.uint64(1)
 
 
 @inner
+def store_partial(code, red, acc, out, tile):
+    """Writes the accumulator into the tile at ``tile`` of ``out``, whose seen bits are zero so far."""
+    at = code[red + RED_ACC]
+    if acc[at] != 0:
+        out[tile + TILE_SEEN + code[red + RED_TILE_FLAG]] |= np.int64(1) << code[red + RED_TILE_BIT]
+    for i in range(code[red + RED_ACC_WORDS] - 1):
+        out[tile + code[red + RED_TILE] + i] = acc[at + 1 + i]
+
+
+@inner
 def gather(code, red, words, rows, begin, end, hits):
     """Puts into ``hits`` those of ``rows[begin:end]`` that the reducer takes, in their order; returns how many.
 
@@ -145,7 +155,7 @@ def lift(code, red, words, hits, count, acc, floats, table):
     elif op == MOMENTS_FLOAT:
         _lift_float_moments(words, hits, count, value, at, acc, floats)
     elif op == DISTINCT:
-        entered = _enter_all(table[code[red + RED_TABLE]], words, hits, count, value, code[red + RED_WORDS])
+        entered = enter_all(table[code[red + RED_TABLE]], words, hits, count, value, code[red + RED_WORDS])
         acc[at + 1] += entered
     else:
         _enlist_all(code, red, at, value, words, hits, count, acc)
@@ -197,7 +207,7 @@ def _keep_edge(op, seen, size, at, words, ts, value, acc):
 
 
 @inner
-def _enter_all(table, words, hits, count, value, size):
+def enter_all(table, words, hits, count, value, size):
     """Puts the values of the records into a set of positions; returns how many were not there."""
     mask = np.uint64(len(table) - 1)
     entered = 0

@@ -9,7 +9,6 @@ from diptych.kernel.code import (
     COMPUTED,
     COUNTED,
     DIRECT,
-    DISTINCTS,
     EMPTY_WINDOW,
     ENDLESS,
     FEA_DEFAULT,
@@ -64,7 +63,7 @@ from diptych.kernel.code import (
 )
 from diptych.kernel.finish import run
 from diptych.kernel.jit import entry, inner
-from diptych.kernel.state import drop_repeats, open_state
+from diptych.kernel.state import drop_repeats, empty_table, open_state
 from diptych.kernel.words import as_float, as_word, floor_to, sort_rows
 
 
@@ -156,7 +155,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
         red = code[REDUCERS_AT] + i * RED_ROW
         clear(code, red, acc)
         left[i] = code[red + RED_USES]
-    table = _empty_table(code, count)
+    table = empty_table(code, count)
     hits = np.empty(count, np.int64)
     begin, tile_end = 0, tiles
     for turn in range(code[WINDOWS]):
@@ -196,14 +195,6 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
                 results,
                 code[reduction + RDN_RESULT],
             )
-
-
-@inner
-def _empty_table(code, count):
-    size = 4
-    while size < 2 * count:
-        size *= 2
-    return np.full((code[DISTINCTS], size), -1, np.int64)
 
 
 @inner

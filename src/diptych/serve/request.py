@@ -109,7 +109,7 @@ def _parts(role: Role, entity: Entity) -> tuple[tuple[str, KeyPart], ...]:
 
 def _part(column: str, entity: Entity, key: Field) -> KeyPart:
     """An encoder of one key part: its length in bytes, a colon, its bytes."""
-    kind = replace(key.type, nullable=True)
+    kind = Enum(*key.type.values) if isinstance(key.type, Enum) else replace(key.type, nullable=True)
     what = f"{column!r}, key {key.name!r} of entity {entity.name!r},"
     spelled, plain = _speller(kind), _plain_of(kind)
 

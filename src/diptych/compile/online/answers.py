@@ -92,7 +92,9 @@ class Answers:
         lengths = self.words[answer.offset]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         size = words_of(answer.type.element)
-        block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(len(lengths), answer.type.n, size)
+        block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(
+            len(lengths), answer.type.n, size
+        )
         held = np.arange(answer.type.n)[None, :] < lengths[:, None]
         flat = block[held]
         return Lists(Values(_typed(answer.type.element, flat.T), np.ones(len(flat), dtype=np.bool_)), offsets)
