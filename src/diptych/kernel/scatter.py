@@ -1,9 +1,9 @@
 """Bringing the records of each entity together, batch by batch, in whatever order they are read."""
 
-from diptych.kernel.jit import entry
+from diptych.kernel.jit import long_entry
 
 
-@entry
+@long_entry
 def scatter(columns, entities, free, words):
     """Puts records at the next free places of their entities.
 

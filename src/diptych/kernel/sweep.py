@@ -52,7 +52,7 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import entry, inner
+from diptych.kernel.jit import inner, long_entry
 from diptych.kernel.order import ascending
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats, table_size
@@ -60,7 +60,7 @@ from diptych.kernel.sums import sweep_sums, tail
 from diptych.kernel.words import compare, mix
 
 
-@entry
+@long_entry
 def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, marks):
     """Answers every feature of a view at every instant.
 
@@ -122,10 +122,10 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     mine = mine[:count]
     arrivals = _arrivals(words, mine)
     turns = _turns_of(rows, order, mine)
-    if op == COUNT or op == SUM_NARROW or op == SUM_WIDE or op == MOMENTS_EXACT:
+    if op in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
         sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
-    if op == MIN or op == MAX or op == SUM_FLOAT or op == MOMENTS_FLOAT:
+    if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
     for i in range(code[WINDOWS]):

@@ -46,24 +46,26 @@ def session(
 
 def open_history(connection: duckdb.DuckDBPyConnection, history: Location, source: str) -> Opened:
     """Bring the history of a source within reach of the connection. Raises BadHistory."""
-    match history:
-        case Frame(data):
-            connection.register(_HISTORY, to_arrow(data))
-            relation, text = _HISTORY, False
-        case DatabaseTable(database, table):
-            connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
-            parts = ".".join(quoted(part) for part in table.split("."))
-            relation, text = f"{_HISTORY}.{parts}", False
-        case Files() as files:
-            text = files.kind == "csv"
-            reader = "read_csv" if text else "read_parquet"
-            options = ", all_varchar = true, header = true" if text else ""
-            relation = f"{reader}({_text(files.path)}{options})"
+    text = isinstance(history, Files) and history.kind == "csv"
     try:
+        relation = _relation(connection, history)
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except duckdb.Error as error:
         raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
     return Opened(relation, {row[0]: row[1] for row in described}, text)
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, history: Location) -> str:
+    match history:
+        case Frame(data):
+            connection.register(_HISTORY, to_arrow(data))
+            return _HISTORY
+        case DatabaseTable(database, table):
+            connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
+            return ".".join([_HISTORY, *(quoted(part) for part in table.split("."))])
+        case Files(path) as files:
+            csv = files.kind == "csv"
+            return f"read_csv({_text(path)}, all_varchar = true, header = true)" if csv else f"read_parquet({_text(path)})"
 
 
 def _text(value: str) -> str:
