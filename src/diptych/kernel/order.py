@@ -20,7 +20,7 @@ def ascending(keys):
                 keys[j + 1], order[j + 1] = keys[j], order[j]
                 j -= 1
             keys[j + 1], order[j + 1] = key, index
-    spare = np.empty(count if _RUN < count else 0, np.int64)
+    spare = np.empty(count if count > _RUN else 0, np.int64)
     spare_order = np.empty(len(spare), np.int64)
     run = _RUN
     while run < count:

@@ -64,8 +64,8 @@ def _relation(connection: duckdb.DuckDBPyConnection, history: Location) -> str:
             connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
             return ".".join([_HISTORY, *(quoted(part) for part in table.split("."))])
         case Files(path) as files:
-            csv = files.kind == "csv"
-            return f"read_csv({_text(path)}, all_varchar = true, header = true)" if csv else f"read_parquet({_text(path)})"
+            options = ", all_varchar = true, header = true" if files.kind == "csv" else ""
+            return f"read_{files.kind}({_text(path)}{options})"
 
 
 def _text(value: str) -> str:
