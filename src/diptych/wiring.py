@@ -73,6 +73,11 @@ class Wiring:
         """The offline engine."""
         return DuckDBEngine()
 
+    @property
+    def sql_engine(self) -> OfflineEngine:
+        """The engine that parity compares with: always compiled SQL."""
+        return DuckDBEngine()
+
     @cached_property
     def history(self) -> TableHistory:
         """The histories, for backfills."""

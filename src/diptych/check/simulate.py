@@ -58,7 +58,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """One run: a *recorded* registry (see ``deliveries.recorded``), its deliveries, and an empty corner of a store."""
+    """One run: a *recorded* registry (see ``deliveries.recorded``), its deliveries, and an empty corner of a store.
+
+    ``engine`` is what online is compared with, and must be compiled SQL: the kernel never judges itself. ``hardness``
+    only counts how many answers simpler rules would change, and may be any engine (None: the same).
+    """
 
     registry: Registry
     deliveries: Mapping[str, Deliveries]
@@ -66,6 +70,7 @@ class Simulation:
     addresses: Addresses
     store: KeyValueStore
     engine: OfflineEngine
+    hardness: OfflineEngine | None = None
     judged: int = 50
     seed: int = 0
 
@@ -127,7 +132,13 @@ class Simulation:
             self.registry, panel.service, panel.requests, panel.instants, histories, online, self.judged, self.seed
         )
         hard = shares(
-            self.registry, panel.service, panel.requests, panel.instants, self.deliveries, columns, self.engine
+            self.registry,
+            panel.service,
+            panel.requests,
+            panel.instants,
+            self.deliveries,
+            columns,
+            self.hardness or self.engine,
         )
         return compared(panel.service, panel.requests, panel.instants, online, columns, derived, sample), hard
 
