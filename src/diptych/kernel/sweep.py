@@ -54,7 +54,7 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner, long_entry
+from diptych.kernel.jit import allocating, long_entry
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats
 from diptych.kernel.words import add_wide, compare, floor_to, mix, multiply, sub_wide
@@ -99,7 +99,7 @@ def sweep(code, words, record_ends, instants, query_ends, out, marks):
         record, query = record_ends[entity], query_ends[entity]
 
 
-@inner
+@allocating
 def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     """Writes the results of all reductions of one reducer, for one entity."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -125,13 +125,13 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
                     _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, times, results, states)
 
 
-@inner
+@allocating
 def _arrival(words, row):
     """The first instant at which an event can be seen."""
     return max(words[row + TS], words[row + KNOWN_AT]) + 1
 
 
-@inner
+@allocating
 def _arrival_order(words, rows):
     """The indices of an entity's records in the order of arrival."""
     arrivals = np.empty(len(rows), np.int64)
@@ -142,7 +142,7 @@ def _arrival_order(words, rows):
     return np.arange(len(rows)) if ordered else np.argsort(arrivals, kind="mergesort")
 
 
-@inner
+@allocating
 def _turns_of(rows, order, mine):
     """The indices of a reducer's own records, a part of all in the same order, in the order of arrival."""
     if len(mine) == len(rows):
@@ -162,14 +162,14 @@ def _turns_of(rows, order, mine):
     return turns
 
 
-@inner
+@allocating
 def _tail(code, window, t):
     """The least ts inside the window at ``t``."""
     length = code[window + WIN_LENGTH]
     return np.int64(NO_HEADER) if length == ENDLESS else floor_to(t - length, code[window + WIN_HOP])
 
 
-@inner
+@allocating
 def _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, times, results, states):
     """Counts, exact sums and distinct values: events enter on arrival and leave at the tail, both exactly."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
@@ -197,7 +197,7 @@ def _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, tim
         )
 
 
-@inner
+@allocating
 def _shift(code, red, words, row, number, holders, acc, sign):
     """Puts one event into the accumulator, or takes it out again."""
     op, at = code[red + RED_OP], code[red + RED_ACC] + 1
@@ -219,7 +219,7 @@ def _shift(code, red, words, row, number, holders, acc, sign):
         _shift_wide(acc, at + 3, low, high, sign)
 
 
-@inner
+@allocating
 def _shift_wide(acc, at, low, high, sign):
     if sign > 0:
         acc[at], acc[at + 1] = add_wide(acc[at], acc[at + 1], low, high)
@@ -227,7 +227,7 @@ def _shift_wide(acc, at, low, high, sign):
         acc[at], acc[at + 1] = sub_wide(acc[at], acc[at + 1], low, high)
 
 
-@inner
+@allocating
 def _number_values(code, red, words, mine):
     """For DISTINCT: equal numbers for equal values, and how many events hold each; otherwise nothing of use."""
     count = len(mine) if code[red + RED_OP] == DISTINCT else 0
@@ -251,7 +251,7 @@ def _number_values(code, red, words, mine):
     return numbers, np.zeros(different, np.int64)
 
 
-@inner
+@allocating
 def _spread(words, at, count):
     """A well-spread unsigned word out of a value of ``count`` words."""
     spread = mix(words[at])
@@ -260,7 +260,7 @@ def _spread(words, at, count):
     return spread
 
 
-@inner
+@allocating
 def _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states):
     """First, last and lists: walks from the window's own end, over what has not arrived yet."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
@@ -286,7 +286,7 @@ def _look_up(code, red, window, reduction, words, mine, arrivals, times, results
         )
 
 
-@inner
+@allocating
 def _settled(code, red, words, row, acc):
     """Whether neither this record nor any beyond it can change the accumulator: it is full, of other instants."""
     op, at = code[red + RED_OP], code[red + RED_ACC]
@@ -298,7 +298,7 @@ def _settled(code, red, words, row, acc):
     return words[row + TS] != acc[at + 1]
 
 
-@inner
+@allocating
 def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states):
     """Minimum, maximum, float sums and moments: every window of the reducer asks one tree of what has arrived."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -328,7 +328,7 @@ def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, sta
                     )
 
 
-@inner
+@allocating
 def _raise_leaf(code, red, words, mine, leaf, tree, leaves, acc, floats):
     """Brings a record to life in the tree and renews the nodes above it."""
     at, width = code[red + RED_ACC], code[red + RED_ACC_WORDS]
@@ -346,7 +346,7 @@ def _raise_leaf(code, red, words, mine, leaf, tree, leaves, acc, floats):
         _combine_node(code, red, tree, 2 * node + 1, acc, floats)
 
 
-@inner
+@allocating
 def _combine_from(code, red, tree, leaves, first, acc, floats):
     """Combines all living records from the index ``first`` on; those after the instant are not alive yet."""
     clear(code, red, acc)
@@ -359,7 +359,7 @@ def _combine_from(code, red, tree, leaves, first, acc, floats):
         end //= 2
 
 
-@inner
+@allocating
 def _combine_node(code, red, tree, node, acc, floats):
     at = node * code[red + RED_ACC_WORDS]
     if tree[at] != 0:
