@@ -1,11 +1,12 @@
 """What every offline engine offers: the features of one view at the instants of a spine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
 
-from diptych.plan.nodes import View
+from diptych.plan.nodes import Derived, View
+from diptych.run.columns import Array
 from diptych.run.location import Location
 
 ROW_ID = "row_id"
@@ -36,4 +37,12 @@ class OfflineEngine(Protocol):
         sum leaves int64. With ``evidence`` it does not, and adds ``{feature}__status`` (text) and, for each feature
         that is not exact, ``{feature}__magnitude`` (float64, what its tolerance is relative to).
         """
+        ...
+
+    def derive(self, derived: Sequence[Derived], inputs: Mapping[str, Array]) -> list[Array]:
+        """One array for each derived feature, over N rows of ``inputs`` by name (decimals and instants as int64)."""
+        ...
+
+    def show_sql(self, view: View, history: Location, features: Sequence[str] | None = None) -> str:
+        """What ``compute`` runs, as text for people."""
         ...

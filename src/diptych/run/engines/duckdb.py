@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diptych.compile.sql import OVERFLOW, CompiledView, compile_view
+from diptych.compile.sql import OVERFLOW, ROWS, CompiledView, compile_derived, compile_view
 from diptych.ground.instants import moment
-from diptych.plan.nodes import Feature, View
-from diptych.run.columns import as_declared
+from diptych.plan.nodes import Derived, Feature, View
+from diptych.run.columns import Array, as_declared
 from diptych.run.engine import INSTANT, ROW_ID, key_column
 from diptych.run.engines.duckdb_scan import arrived, quoted, scan
 from diptych.run.errors import BadHistory, Overflow
@@ -65,6 +65,17 @@ class DuckDBEngine:
         names = [feature.name for feature in compiled.features]
         extra = [name for name in compiled.columns if name not in (ROW_ID, OVERFLOW, *names)]
         return pa.table([*declared, *(answers[name] for name in extra)], names=[*names, *extra])
+
+    def derive(self, derived: Sequence[Derived], inputs: Mapping[str, Array]) -> list[Array]:
+        """See OfflineEngine."""
+        places = {name: f"c{place}" for place, name in enumerate(inputs)}
+        count = len(next(iter(inputs.values())))
+        table = pa.table({ROW_ID: np.arange(count), **{places[name]: column for name, column in inputs.items()}})
+        with self.connection() as connection:
+            connection.register(ROWS, table)
+            answers = _run(connection, compile_derived(derived, places), "derived features")
+        answers = answers.take(pa.array(np.argsort(answers[ROW_ID].to_numpy())))
+        return [as_declared(answers[feature.name], feature.type) for feature in derived]
 
     def show_sql(self, view: View, history: Location, features: Sequence[str] | None = None) -> str:
         """The statements that ``compute`` runs, as text."""

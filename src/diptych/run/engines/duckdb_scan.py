@@ -14,7 +14,8 @@ from diptych.run.errors import BadHistory
 ARRIVED_AT = "arrived_at"
 _SMALL_INTS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _BIG_INTS = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
-_MOMENTS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"})
+_FLOATS = frozenset({"DOUBLE", "FLOAT"})
+_MOMENTS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "DATE"})
 _NANOS = frozenset({"TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"})
 _BEYOND = "9223372036854775807"
 """Stands for an infinite timestamp: outside the instants that the door lets in."""
@@ -109,15 +110,18 @@ def _whole(column: str, physical: str) -> Cast | None:
     if physical in _BIG_INTS:
         value = f"TRY_CAST({column} AS BIGINT)"
         return Cast(value, f"{value} IS NOT NULL")
+    if physical in _FLOATS:
+        whole = f"{column} = FLOOR({column}) AND ABS({column}) <= {2**53}"
+        return Cast(f"CASE WHEN {whole} THEN CAST({column} AS BIGINT) END", f"ISNAN({column}) OR ({whole})")
     return None
 
 
 def _float(column: str, physical: str) -> Cast | None:
     value = f"CAST({column} AS DOUBLE)"
-    if physical in ("DOUBLE", "FLOAT"):
+    if physical in _FLOATS:
         return Cast(value)
-    if physical in _SMALL_INTS:
-        return Cast(value, f"CAST({value} AS HUGEINT) = {column}")
+    if physical in _SMALL_INTS | _BIG_INTS:
+        return Cast(value, f"TRY_CAST({column} AS BIGINT) IS NOT NULL AND CAST({value} AS HUGEINT) = {column}")
     return None
 
 
@@ -135,8 +139,8 @@ def _instant(column: str, physical: str) -> Cast | None:
         return Cast(f"CASE WHEN ISINF({column}) THEN {_BEYOND} ELSE EPOCH_US({column}) END")
     if physical in _NANOS:
         nanos = f"EPOCH_NS({column})"
-        return Cast(f"({nanos} - (({nanos} % 1000) + 1000) % 1000) // 1000")
-    return None
+        return Cast(f"{nanos} // 1000", f"{nanos} % 1000 = 0")
+    return _whole(column, physical) if physical in _SMALL_INTS | _BIG_INTS else None
 
 
 def _parsed(type_: ValueType, column: str) -> Cast:
