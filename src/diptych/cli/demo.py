@@ -19,13 +19,16 @@ def demo(
     data: Annotated[Path, typer.Option(help="Where the flights are kept.")] = Path("data/flights"),
 ) -> None:
     """Take the flights of 2013 through the whole store and prove training and serving equal."""
-    from diptych.demo import job, report as shown
+    from diptych.demo import job
+    from diptych.demo import report as shown
     from diptych.run.engines.duckdb import DuckDBEngine
     from diptych.run.engines.kernel import KernelEngine
 
     session = session_of(context)
     console = err() if session.json else out()
-    console.print("\n[bold]Diptych[/]: the flights out of New York City in 2013, from one definition to two equal panels\n")
+    console.print(
+        "\n[bold]Diptych[/]: the flights out of New York City in 2013, from one definition to two equal panels\n"
+    )
     with progress() as watch:
         prepared = job.prepare(_repository(session), data, requests, watch)
         shown.show_definitions(console, prepared)
@@ -71,6 +74,8 @@ def _as_dict(outcome: Any) -> dict[str, Any]:
 def _next(console: Console) -> None:
     console.print("\n[bold]Next[/]")
     console.print("  feature_repo/            the definitions behind every number above")
-    console.print("  diptych describe origin_traffic:held_rate_24h    what one feature means, word by word, and its SQL")
+    console.print(
+        "  diptych describe origin_traffic:held_rate_24h    what one feature means, word by word, and its SQL"
+    )
     console.print("  diptych init my-repo     the same shape for your own data")
     console.print("  docs/semantics.md        the contract that both panels keep\n")

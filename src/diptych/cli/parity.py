@@ -26,7 +26,9 @@ app = typer.Typer(no_args_is_help=True, help="Prove training and serving equal."
 @app.command()
 def simulate(
     context: typer.Context,
-    cut: Annotated[str | None, typer.Option(help="Backfill before this time, stream the rest; default: at 2/3.")] = None,
+    cut: Annotated[
+        str | None, typer.Option(help="Backfill before this time, stream the rest; default: at 2/3.")
+    ] = None,
     questions: Annotated[int, typer.Option(help="Questions made up for each view.", min=1)] = 300,
     service: Annotated[str | None, typer.Option(help="A service to ask too, with --requests.")] = None,
     requests: Annotated[Path | None, typer.Option(help="Parquet of its requests, with event_timestamp.")] = None,

@@ -45,7 +45,9 @@ def show_outcome(console: Console, prepared: Prepared, outcome: Outcome) -> None
     for panel in verdict.panels:
         for output in panel.outputs:
             for difference in output.differences[:1]:
-                console.print(f"  [red]{output.output}[/] {output.differing} differ, e.g. {difference}", highlight=False)
+                console.print(
+                    f"  [red]{output.output}[/] {output.differing} differ, e.g. {difference}", highlight=False
+                )
 
 
 def _moved(outcome: Outcome) -> Table:
@@ -55,7 +57,9 @@ def _moved(outcome: Outcome) -> Table:
     table.add_row("backfilled up to 2013-10-01, events per view", f"{verdict.backfilled.events:,}")
     table.add_row("streamed after that, in order of arrival", f"{verdict.ingested.events:,}")
     table.add_row("  of the whole history: made late, by seed", f"{injected.late:,}")
-    table.add_row("  of the whole history: delivered again, by seed", f"{injected.repeated + injected.repeated_beyond:,}")
+    table.add_row(
+        "  of the whole history: delivered again, by seed", f"{injected.repeated + injected.repeated_beyond:,}"
+    )
     table.add_row("refused at the door while streaming", f"{sum(verdict.ingested.rejected.values()):,}")
     table.add_row("states folded while streaming", f"{verdict.ingested.folds:,}")
     table.add_row("requests, each at its own instant", f"{sum(panel.requests for panel in verdict.panels):,}")

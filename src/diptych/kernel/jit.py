@@ -8,8 +8,10 @@ from typing import Any
 from numba import njit
 
 _UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-inner = njit(error_model="numpy", **_UNWRAPPED)
+allocating = njit(error_model="numpy", **_UNWRAPPED)
 """A loop that only compiled loops call; division never checks for zero, so its callers do."""
+inner = njit(error_model="numpy", **_UNWRAPPED, _nrt=False)
+"""The same for a loop that makes no array: without the counting of references, which would cost more than the call."""
 
 
 def entry(loop: Callable[..., Any]) -> Any:

@@ -33,21 +33,21 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner
+from diptych.kernel.jit import allocating
 from diptych.kernel.words import add_wide, floor_to, multiply
 
 _LIMB = np.int64(32)
 _MASK = np.int64(0xFFFFFFFF)
 
 
-@inner
+@allocating
 def tail(code, window, t):
     """The least ts inside the window at ``t``."""
     length = code[window + WIN_LENGTH]
     return np.int64(NO_HEADER) if length == ENDLESS else floor_to(t - length, code[window + WIN_HOP])
 
 
-@inner
+@allocating
 def sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states):
     """Writes the results of all reductions of one reducer, for one entity; ``mine``: its records by ts."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -90,7 +90,7 @@ def sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, stat
                     )
 
 
-@inner
+@allocating
 def _windows_of(code, reducer):
     """The windows in which a reducer is asked for, by their places in the code."""
     windows = np.empty(code[WINDOWS], np.int64)
@@ -106,7 +106,7 @@ def _windows_of(code, reducer):
     return windows[:count]
 
 
-@inner
+@allocating
 def _limbs(code, red, words, mine):
     """What each record adds beside one to the count: (records, limbs)."""
     op, value = code[red + RED_OP], code[red + RED_VALUE]
@@ -128,14 +128,14 @@ def _limbs(code, red, words, mine):
     return limbs
 
 
-@inner
+@allocating
 def _add(total, limbs, event):
     total[0] += 1
     for k in range(limbs.shape[1]):
         total[1 + k] += limbs[event, k]
 
 
-@inner
+@allocating
 def _put(code, red, arrived, gone, acc):
     """The difference of two totals as the reducer's accumulator."""
     op, at = code[red + RED_OP], code[red + RED_ACC]

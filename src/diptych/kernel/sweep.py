@@ -52,7 +52,7 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner, long_entry
+from diptych.kernel.jit import allocating, long_entry
 from diptych.kernel.order import ascending
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats, table_size
@@ -90,7 +90,7 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
             write_features(code, results[i], states[i], times[i], unseen, stack, stack_floats, known, column, mark)
 
 
-@inner
+@allocating
 def _rows_in_time(code, words, begin, end):
     """The places of an entity's records, by ts."""
     width = code[RECORD_WORDS]
@@ -103,7 +103,7 @@ def _rows_in_time(code, words, begin, end):
     return rows
 
 
-@inner
+@allocating
 def _arrivals(words, rows):
     """The first instant at which each event can be seen."""
     arrivals = np.empty(len(rows), np.int64)
@@ -112,7 +112,7 @@ def _arrivals(words, rows):
     return arrivals
 
 
-@inner
+@allocating
 def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     """Writes the results of all reductions of one reducer, for one entity."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -139,7 +139,7 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
                     _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states)
 
 
-@inner
+@allocating
 def _turns_of(rows, order, mine):
     """The indices of a reducer's own records, a part of all in the same order, in the order of arrival."""
     if len(mine) == len(rows):
@@ -159,7 +159,7 @@ def _turns_of(rows, order, mine):
     return turns
 
 
-@inner
+@allocating
 def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, times, results, states):
     """Distinct values: events enter on arrival and leave at the tail; a value counts while any event holds it."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
@@ -190,7 +190,7 @@ def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, 
         )
 
 
-@inner
+@allocating
 def _number_values(code, red, words, mine):
     """Equal numbers for equal values, and for each number how many events hold it: none yet."""
     count = len(mine)
@@ -212,7 +212,7 @@ def _number_values(code, red, words, mine):
     return numbers, np.zeros(different, np.int64)
 
 
-@inner
+@allocating
 def _spread(words, at, count):
     """A well-spread unsigned word out of a value of ``count`` words."""
     spread = mix(words[at])
@@ -221,7 +221,7 @@ def _spread(words, at, count):
     return spread
 
 
-@inner
+@allocating
 def _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states):
     """First, last and lists: walks from the window's own end, over what has not arrived yet."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
@@ -247,7 +247,7 @@ def _look_up(code, red, window, reduction, words, mine, arrivals, times, results
         )
 
 
-@inner
+@allocating
 def _settled(code, red, words, row, acc):
     """Whether neither this record nor any beyond it can change the accumulator: it is full, of other instants."""
     op, at = code[red + RED_OP], code[red + RED_ACC]
@@ -259,7 +259,7 @@ def _settled(code, red, words, row, acc):
     return words[row + TS] != acc[at + 1]
 
 
-@inner
+@allocating
 def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states):
     """Minimum, maximum, float sums and moments: every window of the reducer asks one tree of what has arrived."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -289,7 +289,7 @@ def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, sta
                     )
 
 
-@inner
+@allocating
 def _raise_leaf(code, red, words, mine, leaf, tree, leaves, acc, floats):
     """Brings a record to life in the tree and renews the nodes above it."""
     at, width = code[red + RED_ACC], code[red + RED_ACC_WORDS]
@@ -307,7 +307,7 @@ def _raise_leaf(code, red, words, mine, leaf, tree, leaves, acc, floats):
         _combine_node(code, red, tree, 2 * node + 1, acc, floats)
 
 
-@inner
+@allocating
 def _combine_from(code, red, tree, leaves, first, acc, floats):
     """Combines all living records from the index ``first`` on; those after the instant are not alive yet."""
     clear(code, red, acc)
@@ -320,7 +320,7 @@ def _combine_from(code, red, tree, leaves, first, acc, floats):
         end //= 2
 
 
-@inner
+@allocating
 def _combine_node(code, red, tree, node, acc, floats):
     at = node * code[red + RED_ACC_WORDS]
     if tree[at] != 0:

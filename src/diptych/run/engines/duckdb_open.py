@@ -65,7 +65,9 @@ def _relation(connection: duckdb.DuckDBPyConnection, history: Location) -> str:
             return ".".join([_HISTORY, *(quoted(part) for part in table.split("."))])
         case Files(path) as files:
             csv = files.kind == "csv"
-            return f"read_csv({_text(path)}, all_varchar = true, header = true)" if csv else f"read_parquet({_text(path)})"
+            return (
+                f"read_csv({_text(path)}, all_varchar = true, header = true)" if csv else f"read_parquet({_text(path)})"
+            )
 
 
 def _text(value: str) -> str:
