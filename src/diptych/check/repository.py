@@ -1,4 +1,4 @@
-"""Simulation of a whole repository: every view asked at boundary-biased instants, and services where requests are given."""
+"""Simulation of a whole repository: every view at boundary-biased instants, and a service where requests are given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
