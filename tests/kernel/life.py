@@ -7,14 +7,13 @@ overrides one step.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
 from typing import Any
 
 import numpy as np
 
 from diptych.compile.online import Folded, Program, fold, horizon_of, read
-from diptych.ground.expression import Op
 from diptych.ground.expression import Literal as Lit
+from diptych.ground.expression import Op
 from diptych.ground.values import Bool, Float64, Int64, String
 from diptych.plan.nodes import Kind, View, Window
 from diptych.reference import Judge

@@ -93,7 +93,9 @@ def deliver(source: Source, table: pa.Table, injection: Injection) -> Deliveries
     )
     copies = table.take(pa.array(again))
     place = table.column_names.index(source.known_at)
-    copies = copies.set_column(place, source.known_at, _column(known[again] + gaps).cast(table.schema.field(place).type))
+    copies = copies.set_column(
+        place, source.known_at, _column(known[again] + gaps).cast(table.schema.field(place).type)
+    )
     both = pa.concat_tables([table, copies])
     return _in_order(source, both, np.concatenate([known, known[again] + gaps]), late, len(within), len(beyond))
 

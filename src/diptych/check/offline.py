@@ -9,18 +9,25 @@ import pyarrow as pa
 
 from diptych.plan.nodes import Feature, Registry, Service, View
 from diptych.run.engine import OfflineEngine
-from diptych.run.location import Frame
+from diptych.run.location import Frame, Location
 from diptych.run.spine import Questions, questions
+from diptych.run.training import training_set
+
+_OCCUPIED = ("PRESENT", "NULL", "OVERFLOW")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Answers of one output, row for row as the panel's requests; ``magnitude`` None: equal to the bit."""
+    """Answers of one output, row for row as the panel's requests.
+
+    ``magnitude`` None: equal to the bit. ``occupied``: whether the windows behind an answer hold anything.
+    """
 
     feature: Feature
     view: View
     values: pa.Array
     magnitude: npt.NDArray[np.float64] | None
+    occupied: npt.NDArray[np.bool_]
 
 
 def panel_questions(view: View, on: tuple[str, ...], requests: pa.Table, instants: npt.NDArray[np.int64]) -> Questions:
@@ -49,7 +56,10 @@ def answers(
         features = {feature.name: feature for feature in view.features}
         for output in outputs:
             values = table[output.feature].combine_chunks().take(rows)
-            found[output.name] = Column(features[output.feature], view, values, _magnitude(table, output.feature, rows))
+            status = table[f"{output.feature}__status"].combine_chunks().take(rows)
+            occupied = np.isin(status.to_numpy(zero_copy_only=False), _OCCUPIED)
+            magnitude = _magnitude(table, output.feature, rows)
+            found[output.name] = Column(features[output.feature], view, values, magnitude, occupied)
     return found
 
 
@@ -58,3 +68,18 @@ def _magnitude(table: pa.Table, feature: str, rows: pa.Array) -> npt.NDArray[np.
     if name not in table.column_names:
         return None
     return np.asarray(table[name].combine_chunks().take(rows).fill_null(0.0).to_numpy(zero_copy_only=False))
+
+
+def derived(
+    registry: Registry,
+    service: Service,
+    requests: pa.Table,
+    histories: Mapping[str, pa.Table],
+    engine: OfflineEngine,
+) -> dict[str, pa.Array]:
+    """The derived columns of a service, as its training set has them."""
+    if not service.derived:
+        return {}
+    locations: dict[str, Location] = {name: Frame(table) for name, table in histories.items()}
+    features = training_set(registry, service, locations, requests, engine).features
+    return {column.name: features[column.name] for column in service.derived}

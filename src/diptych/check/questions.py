@@ -38,7 +38,9 @@ def made_up(
         rng = np.random.default_rng([seed, *view.name.encode()])
         rows = rng.integers(0, delivered.table.num_rows, each)
         instants = _near(view, delivered, rows, start, end, rng)
-        keys = {key.name: delivered.table[column].take(pa.array(rows)) for key, column in zip(view.entity.keys, view.on)}
+        keys = {
+            key.name: delivered.table[column].take(pa.array(rows)) for key, column in zip(view.entity.keys, view.on)
+        }
         table = pa.table({**keys, INSTANT: pa.array(instants).cast(pa.timestamp("us", "UTC"))})
         panels.append((whole_view(view), table))
     return panels
@@ -66,4 +68,3 @@ def _near(
     near = choices[rng.integers(0, len(choices), len(rows)), np.arange(len(rows))]
     random = rng.integers(start, end, len(rows))
     return np.where((near >= start) & (near < end), near, random)
-

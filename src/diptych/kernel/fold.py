@@ -23,6 +23,7 @@ from diptych.kernel.code import (
     RED_TILED,
     REDUCERS,
     REDUCERS_AT,
+    SEEN_WORDS,
     SOUND,
     TAKE,
     TILE_SIZE,
@@ -31,7 +32,7 @@ from diptych.kernel.code import (
     TS,
     WINDOWS,
 )
-from diptych.kernel.jit import entry, inner
+from diptych.kernel.jit import inner, long_entry
 from diptych.kernel.placement import decide_fates, mark_pins, taken_before, tile_size_for
 from diptych.kernel.point import order_windows
 from diptych.kernel.state import empty_table, open_state
@@ -42,7 +43,7 @@ _START, _SIZE, _AT, _INDEX, _PART = 0, 1, 2, 3, 4
 _IS_TILE = -1
 
 
-@entry
+@long_entry
 def fold_many(code, words, offsets, now, lag, commit, generations, seed):
     """Folds every state ``words[offsets[i]:offsets[i + 1]]``; (all of them joined, their offsets).
 
@@ -145,19 +146,11 @@ def _parts(code, words, rows, first_tile, tiles, horizon, fates):
         used = _add_part(parts, order, used, words[tile + TILE_START], size, tile, _IS_TILE)
     for i in range(count):
         index = (newest[i] - rows[0]) // code[RECORD_WORDS]
-        if fates[index] == TAKE and _has_tiles(code):
+        if fates[index] == TAKE and code[SEEN_WORDS] > 0:
             size = tile_size_for(code, words[newest[i] + TS], np.int64(0), horizon)
             used = _add_part(parts, order, used, words[newest[i] + TS], size, newest[i], index)
     sort_rows(parts, order, used)
     return parts, order, used
-
-
-@inner
-def _has_tiles(code):
-    for i in range(code[REDUCERS]):
-        if code[code[REDUCERS_AT] + i * RED_ROW + RED_TILED]:
-            return True
-    return False
 
 
 @inner

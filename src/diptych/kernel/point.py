@@ -7,7 +7,6 @@ from diptych.kernel.code import (
     ACC_WORDS,
     BEFORE_HORIZON,
     COMPUTED,
-    COUNTED,
     DIRECT,
     EMPTY_WINDOW,
     ENDLESS,
@@ -23,7 +22,6 @@ from diptych.kernel.code import (
     FEA_WORDS,
     FEATURES,
     FEATURES_AT,
-    FLAGS,
     KNOWN_AT,
     NO_HEADER,
     NULL,
@@ -72,8 +70,8 @@ def read_points(code, words, lengths, instants, out, marks):
     """Answers every feature of a view for every entity.
 
     ``words``: all states joined; ``lengths``: bytes of each; ``instants``: the query time of each entity.
-    ``out`` (OUTPUT_WORDS, entities) int64 and ``marks`` (2 * FEATURES + 1, entities) uint8 are written: the words of each
-    feature, then its rows of validity, its rows of status, and one row of faults. Where there is a fault, the
+    ``out`` (OUTPUT_WORDS, entities) int64 and ``marks`` (2 * FEATURES + 1, entities) uint8 are written: the words of
+    each feature; its rows of validity, then its rows of status, and one row of faults. Where there is a fault, the
     entity's answers mean nothing. Returns False, having written nothing, if a length is no multiple of 8.
     """
     for length in lengths:
@@ -199,6 +197,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
 
 @inner
 def write_features(code, results, states, t, unseen, stack, floats, known, out, marks):
+    """Writes the words, the validity and the status of every feature of one entity out of its reductions."""
     features = code[FEATURES]
     for i in range(features):  # what is left open counts as present until the caller settles it
         feature = code[FEATURES_AT] + i * FEA_ROW

@@ -23,9 +23,9 @@ from diptych.kernel.code import (
     MIN,
     MOMENTS_FLOAT,
     NO_HEADER,
+    RDN_INDEX,
     RDN_REDUCER,
     RDN_RESULT,
-    RDN_INDEX,
     RDN_ROW,
     RECORD_WORDS,
     RED_ACC,
@@ -54,13 +54,13 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import entry, inner
+from diptych.kernel.jit import inner, long_entry
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats
 from diptych.kernel.words import add_wide, compare, floor_to, mix, multiply, sub_wide
 
 
-@entry
+@long_entry
 def sweep(code, words, record_ends, instants, query_ends, out, marks):
     """Answers every feature of a view at every instant.
 
@@ -85,7 +85,16 @@ def sweep(code, words, record_ends, instants, query_ends, out, marks):
         for i in range(len(times)):
             at = query + i
             write_features(
-                code, results[i], states[i], times[i], len(rows) == 0, stack, stack_floats, known, out[:, at], marks[:, at]
+                code,
+                results[i],
+                states[i],
+                times[i],
+                len(rows) == 0,
+                stack,
+                stack_floats,
+                known,
+                out[:, at],
+                marks[:, at],
             )
         record, query = record_ends[entity], query_ends[entity]
 
@@ -102,7 +111,7 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     for i in range(count):
         arrivals[i] = _arrival(words, mine[i])
     turns = _turns_of(rows, order, mine)
-    if op == MIN or op == MAX or op == SUM_FLOAT or op == MOMENTS_FLOAT:
+    if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
     for i in range(code[WINDOWS]):
@@ -110,7 +119,7 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
         for k in range(code[window + WIN_FIRST], code[window + WIN_FIRST] + code[window + WIN_REDUCTIONS]):
             reduction = code[REDUCTIONS_AT] + k * RDN_ROW
             if code[reduction + RDN_REDUCER] == reducer:
-                if op == FIRST or op == LAST or op == LATEST:
+                if op in (FIRST, LAST, LATEST):
                     _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states)
                 else:
                     _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, times, results, states)

@@ -43,7 +43,7 @@ def flip(word):
 
 @inner
 def plain(word, form):
-    """A sortable word as a word of a result: an integer, the bits of a float, or eight bytes of text in memory order."""
+    """A sortable word as a word of a result: an integer, a float's bits, or eight bytes of text in memory order."""
     if form == FLOATING:
         return flip(word)
     if form == TEXT:

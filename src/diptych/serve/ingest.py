@@ -135,7 +135,7 @@ class Ingestor:
             events = project(view, checked)
             blocks.append(blocks_of(target, events, max(now, system_clock()), tombstones[view.entity.name]))
             if events.rejected:
-                keyless[view.name] = dict(events.rejected)
+                keyless[view.name] = {str(reason): count for reason, count in events.rejected.items()}
                 self._keep_keyless(view, raw, events.refused, now)
         self._keep_rejected(checked, now)
         beside = self._beside(live or {}, targets, rows, now, delivery)
@@ -145,7 +145,7 @@ class Ingestor:
         done = Ingested(
             events=checked.offered,
             filtered=checked.filtered,
-            rejected=dict(checked.rejected),
+            rejected={str(reason): count for reason, count in checked.rejected.items()},
             appended={part.target.view.name: part.events for part in blocks},
             keyless=keyless,
             forgotten=sum(part.forgotten for part in blocks),

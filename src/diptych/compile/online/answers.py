@@ -206,28 +206,25 @@ def _typed(kind: ValueType, block: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """(words, n) result words as the data of Values."""
     match kind:
         case String() | Enum():
-            flat = np.ascontiguousarray(block.T).view(f"S{8 * len(block)}").reshape(-1)
-            return flat.astype(f"S{max(1, kind.max_bytes)}")
+            padded: npt.NDArray[Any] = np.ascontiguousarray(block.T).view(f"S{8 * len(block)}").reshape(-1)
+            return padded.astype(f"S{max(1, kind.max_bytes)}")
         case Float64():
-            return np.ascontiguousarray(block[0]).view(np.float64)
+            floats: npt.NDArray[Any] = np.ascontiguousarray(block[0]).view(np.float64)
+            return floats
         case Bool():
-            return block[0] != 0
+            truths: npt.NDArray[Any] = block[0] != 0
+            return truths
         case _:
-            return block[0]
+            whole: npt.NDArray[Any] = block[0]
+            return whole
 
 
 def _plain(kind: ValueType, block: npt.NDArray[np.int64]) -> list[Any]:
     """(words, n) result words as Python values."""
-    match kind:
-        case String() | Enum():
-            size, joined = 8 * len(block), block.T.tobytes()
-            return [joined[at : at + size].rstrip(b"\0").decode() for at in range(0, len(joined), size)]
-        case Decimal(scale):
-            return [decimal.Decimal(unscaled).scaleb(-scale) for unscaled in block[0].tolist()]
-        case Float64():
-            return block.view(np.float64)[0].tolist() if block.flags.c_contiguous else _typed(kind, block).tolist()
-        case Bool():
-            return [word != 0 for word in block[0].tolist()]
-        case _:
-            plain: list[Any] = block[0].tolist()
-            return plain
+    if isinstance(kind, String | Enum):
+        size, joined = 8 * len(block), block.T.tobytes()
+        return [joined[at : at + size].rstrip(b"\0").decode() for at in range(0, len(joined), size)]
+    plain: list[Any] = _typed(kind, block).tolist()
+    if isinstance(kind, Decimal):
+        return [decimal.Decimal(unscaled).scaleb(-kind.scale) for unscaled in plain]
+    return plain

@@ -1,6 +1,7 @@
 """Folding states: what a writer swaps in for a long state, and what a backfill seeds."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ class Seeds:
     def states(self) -> list[bytes]:
         """The bytes of every entity's state."""
         joined, ends = self.words.tobytes(), (self.offsets * 8).tolist()
-        return [joined[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+        return [joined[begin:end] for begin, end in pairwise(ends)]
 
 
 def fold_sorted(
@@ -75,21 +76,22 @@ def fold_sorted(
     *,
     now: int,
     fold_lag: int,
+    oldest_commit: int | None,
     generations: Words,
     seed: int,
-    oldest_commit: int | None = None,
 ) -> Seeds:
     """The folded states of many entities out of their raw records, for a backfill.
 
     ``records``: (n, layout.record_words) from ``pack``, entity after entity, in any order inside an entity.
-    ``offsets``: (entities + 1,) rows where each begins. ``now``: the cut of the backfill; ``fold_lag`` is 0 when nothing
-    known before the cut can still arrive. ``generations``: (entities,) random int64. ``seed``: the backfill's
-    mark, not 0, in every header. ``oldest_commit``: events known from then on may be delivered again, so their ids
-    stay (None: none may).
+    ``offsets``: (entities + 1,) rows where each begins. ``now``: the cut of the backfill; ``fold_lag`` is 0 when
+    nothing known before the cut can still arrive. ``oldest_commit``: what is known from then on may be delivered
+    again and stays raw. ``generations``: (entities,) random int64. ``seed``: the backfill's mark, not 0, in every
+    header.
     """
+    assert seed != 0
+    commit = INT64_MAX if oldest_commit is None else oldest_commit
     words = np.ascontiguousarray(records).reshape(-1)
     starts = np.ascontiguousarray(offsets, dtype=np.int64) * program.layout.record_words
-    commit = INT64_MAX if oldest_commit is None else oldest_commit
     joined, ends = fold_many(program.code, words, starts, now, fold_lag, commit, generations, seed)
     return Seeds(joined, ends)
 
