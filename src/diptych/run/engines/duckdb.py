@@ -146,24 +146,27 @@ class DuckDBEngine:
 
 def _open(connection: duckdb.DuckDBPyConnection, history: Location, source: str) -> Opened:
     """Bring a history within reach of the connection."""
+    try:
+        relation, text = _reachable(connection, history)
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except (duckdb.Error, BadSpine) as error:
+        raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
+    return Opened(relation, {row[0]: row[1] for row in described}, text)
+
+
+def _reachable(connection: duckdb.DuckDBPyConnection, history: Location) -> tuple[str, bool]:
+    """What to select from, and whether all its columns are text."""
     match history:
         case Frame(data):
             connection.register(_HISTORY, to_arrow(data))
-            relation, text = _HISTORY, False
+            return _HISTORY, False
         case DatabaseTable(database, table):
             connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
-            parts = ".".join(quoted(part) for part in table.split("."))
-            relation, text = f"{_HISTORY}.{parts}", False
-        case Files() as files:
-            text = files.kind == "csv"
-            reader = "read_csv" if text else "read_parquet"
-            options = ", all_varchar = true, header = true" if text else ""
-            relation = f"{reader}({_text(files.path)}{options})"
-    try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except duckdb.Error as error:
-        raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
-    return Opened(relation, {row[0]: row[1] for row in described}, text)
+            return ".".join([_HISTORY, *(quoted(part) for part in table.split("."))]), False
+        case Files(path) as files if files.kind == "csv":
+            return f"read_csv({_text(path)}, all_varchar = true, header = true)", True
+        case Files(path):
+            return f"read_parquet({_text(path)})", False
 
 
 def _text(value: str) -> str:
