@@ -51,7 +51,9 @@ def test_one_window_may_stand_without_a_list() -> None:
 def test_selections_and_aliases_compose_either_way() -> None:
     view = dt.FeatureView("v", entity=ENTITY, source=SOURCE, features=[dt.count(windows=["1h"]), dt.last("x")])
     assert view["count_1h"] == view["count_1h",]
-    assert view["count_1h"].alias("dest", on={"airport": "dest"}) == view.alias("dest", on={"airport": "dest"})["count_1h"]
+    assert (
+        view["count_1h"].alias("dest", on={"airport": "dest"}) == view.alias("dest", on={"airport": "dest"})["count_1h"]
+    )
 
 
 @pytest.mark.parametrize(

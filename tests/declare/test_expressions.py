@@ -50,8 +50,8 @@ A, B = dt.col("a"), dt.col("b")
         ("a || b || 'x'", dt.function("concat", A, B, "x")),
         ("hour(request_time, 'America/New_York')", dt.function("hour", dt.col("request_time"), "America/New_York")),
         ("HOUR (a, 'UTC')", dt.function("hour", A, "UTC")),
-        ("a > timestamp '2013-01-01'", A > datetime(2013, 1, 1)),
-        ("a > timestamp '2013-01-01T02:00:00+02:00'", A > datetime(2013, 1, 1)),
+        ("a > timestamp '2013-01-01'", datetime(2013, 1, 1) < A),
+        ("a > timestamp '2013-01-01T02:00:00+02:00'", datetime(2013, 1, 1) < A),
         ("origin_traffic.late_24h / 2", dt.col("origin_traffic.late_24h") / 2),
         ("a = 'it''s'", A == "it's"),
         ("a = true or a = null", (A == True) | (A == None)),  # noqa: E711, E712

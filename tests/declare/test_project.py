@@ -35,7 +35,7 @@ def test_settings_of_each_environment(tmp_path: Path) -> None:
 
 def test_a_variable_of_another_environment_need_not_be_set(tmp_path: Path) -> None:
     project = read_project(write(tmp_path, GOOD))
-    with pytest.raises(SettingsError, match="environments.prod.online.url needs the environment variable HOST"):
+    with pytest.raises(SettingsError, match=r"environments\.prod.online.url needs the environment variable HOST"):
         project.settings({"DATA": "/d"}, "prod")
 
 
@@ -81,5 +81,5 @@ def test_the_root_is_the_nearest_folder_above_with_settings(tmp_path: Path) -> N
 
 
 def test_no_settings_anywhere_is_said(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no diptych.toml in"):
+    with pytest.raises(SettingsError, match=r"no diptych\.toml in"):
         find_root(tmp_path)

@@ -90,5 +90,3 @@ def _held(values: Values, place: int) -> Any:
 
 def _hash(event_id: object) -> int:
     return int.from_bytes(hashlib.blake2b(str(event_id).encode(), digest_size=8).digest(), "little", signed=True)
-
-

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diptych.declare.expression import parse
@@ -218,7 +218,6 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=100)
 @given(typed_trees(), ROWS)
 @example(tree_of("p / q"), [{"p": 1, "q": 3}])
 def test_arrays_agree_with_the_judge_row_by_row(tree: Expression, rows: list[dict[str, Any]]) -> None:

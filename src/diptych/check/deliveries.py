@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from diptych.ground.instants import HOUR, MINUTE, SECOND
 from diptych.ground.values import Timestamp
@@ -74,13 +73,13 @@ def deliver(source: Source, table: pa.Table, injection: Injection) -> Deliveries
     rng = np.random.default_rng([injection.seed, *source.name.encode()])
     late = 0
     if source.known_at not in table.column_names:
-        known = _instants(table, source.timestamp)
+        known = instants_of(table, source.timestamp)
         delayed = rng.random(len(table)) < injection.late
         late = int(delayed.sum())
         known = known + np.where(delayed, rng.integers(1, 30 * MINUTE, len(table)), 0)
         table = table.append_column(source.known_at, _column(known))
     else:
-        known = _instants(table, source.known_at)
+        known = instants_of(table, source.known_at)
     if source.event_id is None:
         return _in_order(source, table, known, late, 0, 0)
     within = np.flatnonzero(rng.random(len(table)) < injection.repeated)
@@ -94,7 +93,9 @@ def deliver(source: Source, table: pa.Table, injection: Injection) -> Deliveries
     )
     copies = table.take(pa.array(again))
     place = table.column_names.index(source.known_at)
-    copies = copies.set_column(place, source.known_at, _column(known[again] + gaps).cast(table.schema.field(place).type))
+    copies = copies.set_column(
+        place, source.known_at, _column(known[again] + gaps).cast(table.schema.field(place).type)
+    )
     both = pa.concat_tables([table, copies])
     return _in_order(source, both, np.concatenate([known, known[again] + gaps]), late, len(within), len(beyond))
 
@@ -106,10 +107,12 @@ def _in_order(
     return Deliveries(source, table.take(pa.array(order)), known[order], late, repeated, beyond)
 
 
-def _instants(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
-    """A column of timestamps as microseconds; a naive one is UTC."""
-    column = table[name].cast(pa.timestamp("us", table[name].type.tz)).cast(pa.int64())
-    return np.asarray(pc.fill_null(column, 0).to_numpy())
+def instants_of(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
+    """A column of timestamps as int64 microseconds, 0 where null; a naive one is UTC."""
+    column = table[name]
+    if not pa.types.is_integer(column.type):
+        column = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
+    return np.asarray(column.fill_null(0).to_numpy())
 
 
 def _column(instants: npt.NDArray[np.int64]) -> pa.Array:

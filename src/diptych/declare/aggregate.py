@@ -83,7 +83,7 @@ STANDARD: Mapping[str, Recipe] = {
     "last": Recipe({"x": Reducer("last", INPUT)}, "x", lifelong=True),
     "last_n": Recipe({"x": Reducer("latest", INPUT)}, "x"),
     "count_distinct": Recipe({"n": _DISTINCT}, "n", on_default=Recipe({"n": _DISTINCT}, "nullif(n, 0)")),
-    "rate": Recipe({"hits": Reducer("count", INPUT, INPUT), "n": _COUNT}, "hits / n"),
+    "rate": Recipe({"hits": Reducer("count", None, INPUT), "n": _COUNT}, "hits / n"),
     "recency": Recipe(
         {"latest": Reducer("max", EVENT_TIME)}, "seconds_between(latest, request_time)", lifelong=True
     ),

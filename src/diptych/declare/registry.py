@@ -112,7 +112,7 @@ def _failure(root: Path, name: str, error: BaseException) -> Mistake:
 def _isolated(root: Path) -> Iterator[None]:
     """The root on the import path and none of its names in ``sys.modules``, both only within the block."""
     with _LOADING:
-        own = {name for name in _entries(root) if name != "diptych"}
+        own = {name for name in _entries(root) if name != "diptych" and name not in sys.stdlib_module_names}
         aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in own}
         writes_bytecode = sys.dont_write_bytecode
         path = list(sys.path)

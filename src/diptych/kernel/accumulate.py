@@ -18,6 +18,7 @@ from diptych.kernel.code import (
     MOMENTS_EXACT,
     MOMENTS_FLOAT,
     OVERFLOWED,
+    RDN_FORM,
     RED_ACC,
     RED_ACC_WORDS,
     RED_EXPECT,
@@ -34,7 +35,6 @@ from diptych.kernel.code import (
     RED_TILE_FLAG,
     RED_VALUE,
     RED_WORDS,
-    RDN_FORM,
     SEEN,
     SUM_FLOAT,
     SUM_NARROW,
@@ -58,6 +58,16 @@ from diptych.kernel.words import (
 )
 
 _ONE = np.uint64(1)
+
+
+@inner
+def store_partial(code, red, acc, out, tile):
+    """Writes the accumulator into the tile at ``tile`` of ``out``, whose seen bits are zero so far."""
+    at = code[red + RED_ACC]
+    if acc[at] != 0:
+        out[tile + TILE_SEEN + code[red + RED_TILE_FLAG]] |= np.int64(1) << code[red + RED_TILE_BIT]
+    for i in range(code[red + RED_ACC_WORDS] - 1):
+        out[tile + code[red + RED_TILE] + i] = acc[at + 1 + i]
 
 
 @inner
@@ -145,7 +155,7 @@ def lift(code, red, words, hits, count, acc, floats, table):
     elif op == MOMENTS_FLOAT:
         _lift_float_moments(words, hits, count, value, at, acc, floats)
     elif op == DISTINCT:
-        entered = _enter_all(table[code[red + RED_TABLE]], words, hits, count, value, code[red + RED_WORDS])
+        entered = enter_all(table[code[red + RED_TABLE]], words, hits, count, value, code[red + RED_WORDS])
         acc[at + 1] += entered
     else:
         _enlist_all(code, red, at, value, words, hits, count, acc)
@@ -197,7 +207,7 @@ def _keep_edge(op, seen, size, at, words, ts, value, acc):
 
 
 @inner
-def _enter_all(table, words, hits, count, value, size):
+def enter_all(table, words, hits, count, value, size):
     """Puts the values of the records into a set of positions; returns how many were not there."""
     mask = np.uint64(len(table) - 1)
     entered = 0
@@ -251,7 +261,7 @@ def _later(words, row, other, value, size):
 
 @inner
 def merge_tile(code, red, words, tile, acc, floats, acc_at):
-    """Combines the reducer's partial in the tile at ``tile`` into the accumulator at ``acc_at``; the tile stays as it is."""
+    """Combines the reducer's partial in the tile at ``tile`` into the accumulator at ``acc_at``; the tile stays."""
     if (words[tile + TILE_SEEN + code[red + RED_TILE_FLAG]] >> code[red + RED_TILE_BIT]) & 1:
         combine(code, red, words, tile + code[red + RED_TILE], acc, floats, acc_at)
 
@@ -264,7 +274,7 @@ def combine(code, red, words, partial, acc, floats, acc_at):
         for i in range(code[red + RED_ACC_WORDS] - 1):
             acc[acc_at + 1 + i] = words[partial + i]
         acc[acc_at] = 1
-    elif op == COUNT or op == SUM_NARROW:
+    elif op in (COUNT, SUM_NARROW):
         acc[acc_at + 1] += words[partial]
     elif op == SUM_WIDE:
         acc[acc_at + 1], acc[acc_at + 2] = add_wide(
@@ -276,7 +286,7 @@ def combine(code, red, words, partial, acc, floats, acc_at):
         acc[acc_at + 1] = min(acc[acc_at + 1], words[partial])
     elif op == MAX:
         acc[acc_at + 1] = max(acc[acc_at + 1], words[partial])
-    elif op == FIRST or op == LAST:
+    elif op in (FIRST, LAST):
         _keep_edge(op, True, code[red + RED_WORDS], acc_at, words, partial, partial + 1, acc)
     elif op == MOMENTS_EXACT:
         acc[acc_at + 1] += words[partial]
@@ -316,7 +326,7 @@ def conclude(code, red, reduction, words, acc, floats, result, at):
     size = code[red + RED_WORDS]
     if op == LATEST:
         return state | _conclude_list(code, red, reduction, words, acc, here, result, at)
-    if op == COUNT or op == SUM_NARROW or op == DISTINCT:
+    if op in (COUNT, SUM_NARROW, DISTINCT):
         result[at] = acc[here + 1]
         return state | VALID
     if op == SUM_FLOAT:
@@ -329,7 +339,7 @@ def conclude(code, red, reduction, words, acc, floats, result, at):
         result[at + i] = 0
     if state == 0:
         return state
-    if op == MOMENTS_EXACT or op == MOMENTS_FLOAT:
+    if op in (MOMENTS_EXACT, MOMENTS_FLOAT):
         count = acc[here + 1]
         if count < 2:
             return state
@@ -340,7 +350,7 @@ def conclude(code, red, reduction, words, acc, floats, result, at):
         variance = squares / np.float64(count - 1)
         result[at] = as_word(variance)
         return state | (VALID if np.isfinite(variance) else OVERFLOWED)
-    value = here + 1 if op == MIN or op == MAX else here + 2
+    value = here + 1 if op in (MIN, MAX) else here + 2
     for i in range(size):
         word = acc[value + i]
         result[at + i] = plain(word, code[reduction + RDN_FORM])

@@ -135,3 +135,9 @@ PRESENT, EMPTY_WINDOW, UNSEEN_ENTITY, NULL_KEY, OVERFLOW, NULL = range(6)
 
 # Faults of an entity's state.
 SOUND, BEFORE_HORIZON, CORRUPT = range(3)
+
+# What becomes of a raw record in a fold.
+KEEP, TAKE, GONE, IN_TILES = range(4)
+"""Stays raw; goes into a tile (or out of every window); a copy that falls with its event; was counted before."""
+NOWHERE = -1
+"""The size of the tile of a record that no window can reach."""

@@ -108,7 +108,7 @@ def run(code, at, steps, results, states, request_time, stack, floats, known):
         elif IN_INT <= op <= CASE:
             top -= operand - 1
             _choose(op, operand, top, stack, floats, known)
-        elif op == AND or op == OR:
+        elif op in (AND, OR):
             top -= 1
             _connect(op, top, stack, known)
         else:

@@ -7,17 +7,29 @@ from typing import Any
 
 from numba import njit
 
-inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+allocating = njit(error_model="numpy", **_UNWRAPPED)
 """A loop that only compiled loops call; division never checks for zero, so its callers do."""
+inner = njit(error_model="numpy", **_UNWRAPPED, _nrt=False)
+"""The same for a loop that makes no array: without the counting of references, which would cost more than the call."""
 
 
 def entry(loop: Callable[..., Any]) -> Any:
-    """A loop that Python calls, compiled once per machine and kept on disk beside this package.
+    """A short loop that Python calls, compiled once per machine and kept on disk beside this package.
 
     What is kept holds all inner loops too, so it is stale as soon as any source of this package changes; numba alone
-    would look at the file of the entry only.
+    would look at the file of the entry only. It holds the interpreter's lock: taking that back would cost a request
+    more than the loop does.
     """
-    dispatcher = njit(cache=True, nogil=True, error_model="numpy")(loop)
+    return _kept(njit(cache=True, error_model="numpy")(loop))
+
+
+def long_entry(loop: Callable[..., Any]) -> Any:
+    """A loop over many entities that Python calls, kept on disk too; other threads run meanwhile."""
+    return _kept(njit(cache=True, nogil=True, error_model="numpy")(loop))
+
+
+def _kept(dispatcher: Any) -> Any:
     dispatcher._cache._cache_file._source_stamp = _stamp()
     return dispatcher
 

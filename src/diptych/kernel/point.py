@@ -7,9 +7,7 @@ from diptych.kernel.code import (
     ACC_WORDS,
     BEFORE_HORIZON,
     COMPUTED,
-    COUNTED,
     DIRECT,
-    DISTINCTS,
     EMPTY_WINDOW,
     ENDLESS,
     FEA_DEFAULT,
@@ -24,7 +22,6 @@ from diptych.kernel.code import (
     FEA_WORDS,
     FEATURES,
     FEATURES_AT,
-    FLAGS,
     KNOWN_AT,
     NO_HEADER,
     NULL,
@@ -63,8 +60,8 @@ from diptych.kernel.code import (
     WINDOWS_AT,
 )
 from diptych.kernel.finish import run
-from diptych.kernel.jit import entry, inner
-from diptych.kernel.state import drop_repeats, open_state
+from diptych.kernel.jit import allocating, entry, inner
+from diptych.kernel.state import drop_repeats, empty_table, open_state
 from diptych.kernel.words import as_float, as_word, floor_to, sort_rows
 
 
@@ -73,8 +70,8 @@ def read_points(code, words, lengths, instants, out, marks):
     """Answers every feature of a view for every entity.
 
     ``words``: all states joined; ``lengths``: bytes of each; ``instants``: the query time of each entity.
-    ``out`` (OUTPUT_WORDS, entities) int64 and ``marks`` (2 * FEATURES + 1, entities) uint8 are written: the words of each
-    feature, then its rows of validity, its rows of status, and one row of faults. Where there is a fault, the
+    ``out`` (OUTPUT_WORDS, entities) int64 and ``marks`` (2 * FEATURES + 1, entities) uint8 are written: the words of
+    each feature; its rows of validity, then its rows of status, and one row of faults. Where there is a fault, the
     entity's answers mean nothing. Returns False, having written nothing, if a length is no multiple of 8.
     """
     for length in lengths:
@@ -110,7 +107,7 @@ def read_points(code, words, lengths, instants, out, marks):
     return True
 
 
-@inner
+@allocating
 def visible_rows(code, words, first_row, end, t, rows):
     """Puts into ``rows`` the records that count at ``t``, newest ts first; returns how many they are."""
     width = code[RECORD_WORDS]
@@ -144,7 +141,7 @@ def order_windows(code, t, edges, turns):
         edges[i] = edge
 
 
-@inner
+@allocating
 def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states):
     """Writes the result and the state of every reduction: one pass from the newest record to the oldest.
 
@@ -156,7 +153,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
         red = code[REDUCERS_AT] + i * RED_ROW
         clear(code, red, acc)
         left[i] = code[red + RED_USES]
-    table = _empty_table(code, count)
+    table = empty_table(code, count)
     hits = np.empty(count, np.int64)
     begin, tile_end = 0, tiles
     for turn in range(code[WINDOWS]):
@@ -199,15 +196,8 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
 
 
 @inner
-def _empty_table(code, count):
-    size = 4
-    while size < 2 * count:
-        size *= 2
-    return np.full((code[DISTINCTS], size), -1, np.int64)
-
-
-@inner
 def write_features(code, results, states, t, unseen, stack, floats, known, out, marks):
+    """Writes the words, the validity and the status of every feature of one entity out of its reductions."""
     features = code[FEATURES]
     for i in range(features):  # what is left open counts as present until the caller settles it
         feature = code[FEATURES_AT] + i * FEA_ROW

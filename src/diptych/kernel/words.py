@@ -20,7 +20,7 @@ from diptych.kernel.code import (
     TEXT,
     TS,
 )
-from diptych.kernel.jit import inner
+from diptych.kernel.jit import allocating, inner
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -43,7 +43,7 @@ def flip(word):
 
 @inner
 def plain(word, form):
-    """A sortable word as a word of a result: an integer, the bits of a float, or eight bytes of text in memory order."""
+    """A sortable word as a word of a result: an integer, a float's bits, or eight bytes of text in memory order."""
     if form == FLOATING:
         return flip(word)
     if form == TEXT:
@@ -222,7 +222,7 @@ def mix(word):
     return x ^ (x >> _HALF)
 
 
-@inner
+@allocating
 def sort_rows(words, rows, count):
     """Sorts the positions ``rows[:count]`` by ts, newest first, keeping ties in order."""
     run = 8
@@ -244,7 +244,7 @@ def sort_rows(words, rows, count):
         run *= 2
 
 
-@inner
+@allocating
 def _merge_rows(words, rows, start, middle, end, spare):
     left = middle - start
     for i in range(left):

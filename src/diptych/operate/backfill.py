@@ -1,7 +1,7 @@
 """Backfill: the online state of a view out of its history up to a cut, in bulk, bucket by bucket.
 
-Each bucket holds the whole history of some entities, so memory is bounded by the size of a bucket. Folded states are put
-*under* what live ingestion has appended meanwhile; ids drop the events that are in both. Buckets that are done are
+Each bucket holds the whole history of some entities, so memory is bounded by the size of a bucket. Folded states are
+put *under* what live ingestion has appended meanwhile; ids drop the events that are in both. Buckets that are done are
 remembered in the store: an interrupted backfill goes on where it stopped, and one that is done does nothing.
 """
 
@@ -54,8 +54,8 @@ class History(Protocol):
 class Backfilled:
     """What a run did: buckets (of these ``resumed`` were done before), events, and the states that it seeded.
 
-    ``merged`` states were put under live appends, ``already`` had been seeded by an earlier run; ``gone`` entities have no
-    event that any window can still see, ``forgotten`` events a tombstone kept out.
+    ``merged`` states were put under live appends, ``already`` had been seeded by an earlier run; ``gone`` entities have
+    no event that any window can still see, ``forgotten`` events a tombstone kept out.
     """
 
     buckets: int = 0
@@ -131,7 +131,7 @@ class Backfill:
         if shut_out:
             raise BackfillError(
                 f"view {self.view.name!r}: {len(shut_out)} states were folded before their history came, the first is "
-                f"{shut_out[0]!r}; announce a view before ingestion writes to it. Delete those states and backfill again"
+                f"{shut_out[0]!r}. Delete those states and backfill again; announce a view before it is written to"
             )
         self._change(lambda held: {**held, "state": DONE})
         return replace(total, seconds=time.monotonic() - begun)

@@ -93,6 +93,8 @@ def _float_literal(value: int | float | decimal.Decimal) -> Literal:
 
 def decimal_literal(value: int | decimal.Decimal, scale: int) -> Literal:
     """The exact literal with ``scale`` digits after the point; BadExpression where it leaves 64 bits."""
+    if decimal.Decimal(value).adjusted() > MAX_SCALE:
+        raise BadExpression(f"{value} does not fit into 64 bits")
     exact = decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-scale), context=_EXACT_CONTEXT)
     unscaled = int(exact.scaleb(scale, context=_EXACT_CONTEXT))
     if not INT64_MIN <= unscaled <= INT64_MAX:

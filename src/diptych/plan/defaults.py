@@ -50,7 +50,7 @@ def _typed(value: object, type_: ValueType) -> Scalar | None:
 
 def _decimal(value: decimal.Decimal, scale: int) -> decimal.Decimal | None:
     context = decimal.Context(prec=60)
-    if not value.is_finite():
+    if not value.is_finite() or value.adjusted() > 18:
         return None
     exact = value.quantize(decimal.Decimal(1).scaleb(-scale), context=context)
     fits = exact == value and INT64_MIN <= int(exact.scaleb(scale, context=context)) <= INT64_MAX

@@ -9,20 +9,36 @@ from diptych.declare.functions import BadExpression
 from diptych.declare.mistakes import Mistake, did_you_mean
 from diptych.declare.operators import Expr, Written
 from diptych.declare.place import Place
-from diptych.ground.expression import Expression
+from diptych.ground.expression import Call, Expression
 from diptych.ground.instants import EARLIEST, LATEST, BadDuration, duration
 from diptych.plan.ranges import Interval, Ranges, bound
 from diptych.plan.typed import Poisoned, Scope, type_condition, type_expression
 
 Declared = Written | Expression
+LARGEST = 2_000
+DEEPEST = 100
+"""What an expression may have at most, in operations, columns and literals; in levels."""
 _LONGEST = LATEST - EARLIEST
 
 
 def read(written: Declared) -> Expression:
     """The untyped tree of an expression in any of the forms that it is written in; BadExpression if it has none."""
-    if isinstance(written, str):
-        return parse(written)
-    return written.tree if isinstance(written, Expr) else written
+    tree = parse(written) if isinstance(written, str) else written.tree if isinstance(written, Expr) else written
+    _check_size(tree)
+    return tree
+
+
+def _check_size(tree: Expression) -> None:
+    """Least and greatest repeat their arguments, so nesting them grows fast: say so before it takes all day."""
+    waiting, seen = [(tree, 1)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        seen += 1
+        if seen > LARGEST or depth > DEEPEST:
+            hint = "put a part of it into derive, or name fewer arguments"
+            raise BadExpression(f"is larger than {LARGEST} operations or deeper than {DEEPEST}", hint=hint)
+        if isinstance(node, Call):
+            waiting += [(argument, depth + 1) for argument in node.args]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,8 @@ class Findings:
             return Bounded(*bound(typing(tree), ranges))
         except BadExpression as error:
             self.add(place, f"{shown}: {error.what}", error.exists, error.hint)
+        except RecursionError:
+            self.add(place, f"{what}: is nested too deeply to be read")
         except Poisoned:
             pass
         return None

@@ -58,7 +58,7 @@ def _by_name(declarations: list[Declaration], kind: type[Named], noun: str, find
             first = found.setdefault(declaration.name, declaration)
             if first != declaration:
                 _differ(findings, declaration.place, f"two {noun} named {declaration.name!r}", first.place)
-    return {name: found[name] for name in sorted(found)}
+    return {name: found[name] for name in sorted(found, key=str)}
 
 
 def _services(declarations: list[Declaration], findings: Findings) -> list[FeatureService]:
@@ -69,7 +69,7 @@ def _services(declarations: list[Declaration], findings: Findings) -> list[Featu
             if first != declaration:
                 what = f"two services named {declaration.name!r} with version {declaration.version}"
                 _differ(findings, declaration.place, what, first.place, "give the new one the next version")
-    return [found[key] for key in sorted(found)]
+    return [found[key] for key in sorted(found, key=str)]
 
 
 def _differ(findings: Findings, place: Place, what: str, other: Place, hint: str = "") -> None:

@@ -126,7 +126,7 @@ def _finished(aggregate: Aggregate, parts: Mapping[str, Part], rows: Rows) -> tu
         columns[name], ranges[name] = part.type, part.interval
         if part.kind is Kind.MOMENTS and part.input is not None and isinstance(part.input.type, Decimal):
             substitutes[name] = _scaled_variance(name, part.input.type.scale)
-    scope = Scope(columns, f"reducer of {rows.what}", substitutes, approximate=True)
+    scope = Scope(columns, "reducer", f" of {rows.what}", substitutes, approximate=True)
     bounded = rows.findings.expression(rows.place, f"finish of {rows.what}", aggregate.finish, scope, ranges)
     return None if bounded is None else (bounded.tree, bounded.interval)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from diptych.declare.aggregate import EVENT_TIME
 from diptych.declare.place import Place
 from diptych.declare.reduce import KINDS, Reducer
-from diptych.ground.expression import Call, Column, Expression, Op
+from diptych.ground.expression import Call, Expression, Op
 from diptych.ground.values import Bool, Decimal, Float64, Int64, ListOf, ResultType, Timestamp
 from diptych.plan.conversion import bare, spelled
 from diptych.plan.findings import Findings
@@ -77,12 +77,10 @@ class Rows:
         return Part(kind, None, where, 0, Int64(), COUNTED)
 
     def _with_input(self, kind: Kind, written: str | Expression, where: Expression | None, n: int) -> Part | None:
-        if written == EVENT_TIME:
-            if self.source.node.timestamp is None:
-                what = f"{self.what} needs the time of events, and its source has no timestamp"
-                self.findings.add(self.place, what, hint="use another aggregate, or give the source a timestamp")
-                return None
-            written = Column(self.source.node.timestamp)
+        if written == EVENT_TIME and self.source.node.timestamp is None:
+            what = f"{self.what} needs the time of events, and its source has no timestamp"
+            self.findings.add(self.place, what, hint="use another aggregate, or give the source a timestamp")
+            return None
         scope, ranges = self.source.scope, self.source.ranges
         bounded = self.findings.expression(self.place, f"input of {self.what}", written, scope, ranges)
         if bounded is None:

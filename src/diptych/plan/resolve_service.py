@@ -105,7 +105,7 @@ def _request(
     what = f"service {service.name!r}"
     keys: dict[str, ValueType] = {}
     for role in roles:
-        for column, part in zip(role.on, views[role.view].node.entity.keys, strict=True):
+        for column, part in zip(role.on, views[role.view].node.entity.keys, strict=False):
             first = keys.setdefault(column, part.type)
             if type(first) is not type(part.type):
                 problem = f"{what} reads request column {column!r} as {spelled(first)} and as {spelled(part.type)}"

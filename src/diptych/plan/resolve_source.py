@@ -5,10 +5,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from diptych.declare.aggregate import EVENT_TIME
 from diptych.declare.entity import Entity
 from diptych.declare.place import Place
 from diptych.declare.source import EventSource
-from diptych.ground.expression import Expression
+from diptych.ground.expression import Column, Expression
 from diptych.ground.values import (
     INT64_MAX,
     INT64_MIN,
@@ -63,7 +64,8 @@ def resolve_source(source: EventSource, findings: Findings) -> ResolvedSource:
     times = {name: None for name in (source.timestamp, source.known_at) if name is not None}
     types: dict[str, ValueType | None] = {**times, **columns}
     ranges: dict[str, Interval | None] = {name: declared(type_) for name, type_ in columns.items()}
-    scope = Scope(types, f"column of {what}")
+    moment = None if source.timestamp is None else Column(source.timestamp, Timestamp())
+    scope = Scope(types, "column", f" of {what}", {} if moment is None else {EVENT_TIME.name: moment})
     derive = _derive(source, scope, types, ranges, findings)
     condition = None
     if source.filter is not None:

@@ -51,20 +51,21 @@ class Poisoned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an expression may read: columns by name (None for one that did not load), and in whose words to say so.
+    """What an expression may read: columns by name, None for one that did not load.
 
-    ``substitutes`` are typed trees that stand for a name (None as above); ``approximate`` allows LN and EXP, which
-    engines may round apart.
+    ``noun`` and ``owner`` word a mistake: "unknown column 'x'", " of source 'flights'". ``substitutes`` are typed
+    trees that stand for a name (None as above); ``approximate`` allows LN and EXP, which engines may round apart.
     """
 
     columns: Mapping[str, ValueType | None]
     noun: str
+    owner: str = ""
     substitutes: Mapping[str, Expression | None] = field(default_factory=dict)
     approximate: bool = False
 
     def names(self) -> tuple[str, ...]:
         """Everything that can be read, sorted."""
-        return tuple(sorted({*self.columns, *self.substitutes}))
+        return tuple(sorted(name for name in {*self.columns, *self.substitutes} if not name.startswith("$")))
 
 
 def type_expression(tree: Expression, scope: Scope) -> Expression:
@@ -87,7 +88,7 @@ def _check_columns(tree: Expression, scope: Scope) -> None:
         names = ", ".join(repr(name) for name in unknown)
         hints = [hint for name in unknown if (hint := did_you_mean(name, scope.names()))]
         plural = "s" if len(unknown) > 1 else ""
-        raise BadExpression(f"unknown {scope.noun}{plural} {names}", scope.names(), " ".join(hints))
+        raise BadExpression(f"unknown {scope.noun}{plural} {names}{scope.owner}", scope.names(), " ".join(hints))
 
 
 def _typed(tree: Expression, scope: Scope) -> Expression:

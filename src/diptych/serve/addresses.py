@@ -66,5 +66,9 @@ class Addresses:
         """Whether a version of a view waits for its history, and what of that is done."""
         return self._document("backfill", view.name, view.fingerprint)
 
+    def broken(self, view: View) -> bytes:
+        """Why a version of a view has missed events, if it has."""
+        return self._document("broken", view.name, view.fingerprint)
+
     def _document(self, *parts: str) -> bytes:
         return (self.root + "@" + ":".join(parts)).encode()

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from diptych.compile.online.answers import Answers
+from diptych.compile.online.program import Program
+from diptych.ground.expression import columns_of
 from diptych.ground.instants import moment
 from diptych.ground.values import Decimal, Enum, Float64, Int64, ListOf, ResultType, String, Timestamp, ValueType
-from diptych.plan.nodes import Service
+from diptych.plan.nodes import Derived, Service
 from diptych.rows.values import Values, arrow_type, to_arrow, to_list
 
 
@@ -29,28 +30,41 @@ class Status(StrEnum):
 
 
 _STATUSES = tuple(Status)
+Offsets = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class RoleColumns:
-    """Which columns of a role's view a service shows, prepared for fast reading: (name, row of the answers) each."""
+    """Which columns of a role's view a service shows, prepared for fast reading.
+
+    ``shown`` has (name, row of the answers, type) each; of these ``whole`` are plain integers and ``floating`` floats,
+    whose words lie at the offsets beside them; ``other`` are decoded one by one. ``names`` are by row.
+    """
 
     shown: tuple[tuple[str, int, ResultType], ...]
+    whole: tuple[tuple[str, ...], Offsets]
+    floating: tuple[tuple[str, ...], Offsets]
+    other: tuple[tuple[str, int, ResultType], ...]
+    names: dict[int, tuple[str, ...]]
 
-    @cached_property
-    def whole(self) -> tuple[tuple[str, int], ...]:
-        """Columns of plain integers."""
-        return tuple((name, row) for name, row, kind in self.shown if isinstance(kind, Int64))
+    @classmethod
+    def of(cls, program: Program, shown: Sequence[tuple[str, int]]) -> "RoleColumns":
+        """The columns of a view that are shown under these names: (name, number of the feature) each."""
+        typed = tuple((name, row, program.features[row].type) for name, row in shown)
+        names: dict[int, tuple[str, ...]] = {}
+        for name, row, kind in typed:
+            if isinstance(kind, Int64 | Float64):
+                place = program.features[row].row
+                names[place] = (*names.get(place, ()), name)
+        other = tuple(column for column in typed if not isinstance(column[2], Int64 | Float64))
+        return cls(typed, _places(program, typed, Int64), _places(program, typed, Float64), other, names)
 
-    @cached_property
-    def floating(self) -> tuple[tuple[str, int], ...]:
-        """Columns of floats."""
-        return tuple((name, row) for name, row, kind in self.shown if isinstance(kind, Float64))
 
-    @cached_property
-    def other(self) -> tuple[tuple[str, int, ResultType], ...]:
-        """Columns of anything else, decoded one by one."""
-        return tuple(column for column in self.shown if not isinstance(column[2], Int64 | Float64))
+def _places(
+    program: Program, columns: Sequence[tuple[str, int, ResultType]], kind: type[Int64 | Float64]
+) -> tuple[tuple[str, ...], Offsets]:
+    chosen = [(name, program.features[row].offset) for name, row, type_ in columns if isinstance(type_, kind)]
+    return tuple(name for name, _ in chosen), np.array([offset for _, offset in chosen], np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,24 +77,22 @@ class RoleAnswers:
 
     def collect(self, into: dict[str, list[Any]]) -> None:
         """Put the Python values of every shown column in."""
-        answers, columns = self.answers, self.columns
+        answers, columns, places = self.answers, self.columns, self.places
         words, valid = answers.words, answers.valid
-        if self.places is not None:
-            words, valid = words[:, self.places], valid[:, self.places]
-        offsets = answers.program.features
-        for (name, _), column in zip(columns.whole, _rows(words, columns.whole, offsets), strict=True):
-            into[name] = column
-        floats = words.view(np.float64)
-        for (name, _), column in zip(columns.floating, _rows(floats, columns.floating, offsets), strict=True):
-            into[name] = column
+        if places is not None:
+            words, valid = words.take(places, 1), valid.take(places, 1)
+        names, offsets = columns.whole
+        into.update(zip(names, words.take(offsets, 0).tolist(), strict=True))
+        names, offsets = columns.floating
+        into.update(zip(names, words.take(offsets, 0).view(np.float64).tolist(), strict=True))
         if b"\0" in valid.tobytes():
-            for name, row in (*columns.whole, *columns.floating):
-                known = valid[row].tolist()
-                if 0 in known:
-                    into[name] = [value if ok else None for value, ok in zip(into[name], known, strict=True)]
+            shown = columns.names
+            for row, place in np.argwhere(valid == 0).tolist():
+                for name in shown.get(row, ()):
+                    into[name][place] = None
         for name, row, kind in columns.other:
             decoded = [pythonic(kind, value) for value in answers.decode(row)]
-            into[name] = decoded if self.places is None else [decoded[place] for place in self.places.tolist()]
+            into[name] = decoded if places is None else [decoded[place] for place in places.tolist()]
 
     def values(self, row: int) -> Values:
         """One feature that is no list, per request row."""
@@ -159,9 +171,23 @@ class OnlineFeatures:
         for output in self.service.outputs:
             role, row = rows[output.name]
             found[output.name] = role.statuses(row)
-        for name, (_, values) in self.derived.items():
-            found[name] = [Status.PRESENT if ok else Status.NULL for ok in values.valid.tolist()]
+        for derived in self.service.derived:
+            valid = self.derived[derived.name][1].valid.tolist()
+            overflowed = self._overflowed(derived)
+            absent = [Status.OVERFLOW if row in overflowed else Status.NULL for row in range(self.count)]
+            found[derived.name] = [Status.PRESENT if ok else why for ok, why in zip(valid, absent, strict=True)]
         return found
+
+    def _overflowed(self, derived: Derived) -> set[int]:
+        """The request rows in which a feature that a derived column reads has overflowed."""
+        read = set(columns_of(derived.expression))
+        rows: set[int] = set()
+        for role, answers in zip(self.service.roles, self.roles, strict=True):
+            for number, feature in enumerate(answers.answers.program.view.features):
+                if f"{role.name}__{feature.name}" in read:
+                    statuses = answers.statuses(number)
+                    rows |= {row for row, status in enumerate(statuses) if status is Status.OVERFLOW}
+        return rows
 
     def _rows(self) -> dict[str, tuple[RoleAnswers, int]]:
         return {name: (role, row) for role in self.roles for name, row, _ in role.columns.shown}
@@ -176,11 +202,6 @@ def pythonic(kind: ResultType, value: Any) -> Any:
     if isinstance(kind, ListOf) and isinstance(kind.element, Timestamp):
         return [moment(item) for item in value]
     return value
-
-
-def _rows(words: npt.NDArray[Any], columns: Sequence[tuple[str, int]], answers: Any) -> list[list[Any]]:
-    offsets = [answers[row].offset for _, row in columns]
-    return words[offsets].tolist() if offsets else []
 
 
 def _objects(items: list[Any]) -> npt.NDArray[Any]:

@@ -66,6 +66,7 @@ class Consumer:
             delivery = Delivery(partition, batch.offset, position, self.name)
             done, position = self.ingestor.deliver(self.source, batch.rows, delivery)
             yield position.offset, done
+        self._rest(partition, position)
 
     def _start(self, partition: str) -> Position:
         """The stored position, taken over by this consumer without touching its instant of commit."""
@@ -76,3 +77,10 @@ class Consumer:
         if not self.ingestor.store.compare_and_set(change):
             raise PositionMoved(f"another consumer began to read partition {partition!r} just now: let only one do it")
         return mine
+
+    def _rest(self, partition: str, position: Position) -> None:
+        """Commit the position once more at the end of a live stream, so that folds do not wait for an idle one."""
+        if not self.ingestor.replay:
+            now = max(self.ingestor.now(), position.committed_at)
+            change = self.positions.step(self.source, partition, position, Position(position.offset, now, self.name))
+            self.ingestor.store.compare_and_set(change)

@@ -146,7 +146,7 @@ class Folder:
         """How many thresholds a length is past: ``threshold * 2^k``, and above the limit every quarter of it."""
         small = np.minimum(np.maximum(lengths, 1), self.limit)
         level = np.maximum(np.floor(np.log2(small / self.threshold)) + 1, 0)
-        above = np.maximum(lengths - self.limit, 0) // max(self.limit // 4, 1)
+        above = np.where(lengths > self.limit, 1 + (lengths - self.limit) // max(self.limit // 4, 1), 0)
         both: npt.NDArray[np.int64] = (level + above).astype(np.int64)
         return both
 

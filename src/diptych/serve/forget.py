@@ -1,8 +1,8 @@
 """Forgetting an entity: its state in every version of every view goes, and a tombstone keeps it from coming back.
 
-The tombstone covers all that happened or was known before its instant: a consumer that is delivered such an event again,
-or a backfill that finds it in history, leaves it out. A batch that an ingestor is appending at this very moment may
-still land after the deletion; forget again to be sure of it. History itself is the team's own to erase.
+The tombstone covers all that happened or was known before its instant: a consumer that is delivered such an event
+again, or a backfill that finds it in history, leaves it out. A batch that an ingestor is appending at this very moment
+may still land after the deletion; forget again to be sure of it. History itself is the team's own to erase.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,20 +35,20 @@ def forget(
 ) -> Forgotten:
     """Forget one entity, ``{"tailnum": "N123"}``, or several of one kind, in every version ever published.
 
-    ``clock`` must be the one that stamps ``known_at``; None is the server's. Raises UnknownEntity, BadKey for a key that
-    does not fit (a null part included), and the store's errors, after which it may be called again.
+    ``clock`` must be the one that stamps ``known_at``; None is the server's. Raises UnknownEntity, BadKey for a key
+    that does not fit (a null part included), and the store's errors, after which it may be called again.
     """
     rows = [keys] if isinstance(keys, Mapping) else list(keys)
     versions = [view for view in manifests.all_views() if view.entity.name == entity]
     if not versions:
         known = ", ".join(sorted({view.entity.name for view in manifests.all_views()})) or "none"
         raise UnknownEntity(f"no published view is about an entity {entity!r}; there are {known}")
-    current = {view.name for view in manifests.current().registry.views if view.entity.name == entity}
-    found = {view: _keys(view, rows, strict=view.name in current) for view in versions}
+    current = {(view.name, view.fingerprint) for view in manifests.current().registry.views}
+    found = [(view, _keys(view, rows, strict=(view.name, view.fingerprint) in current)) for view in versions]
     instant = manifests.store.now_us() if clock is None else clock()
-    buried = list(dict.fromkeys(key for each in found.values() for key in each))
+    buried = list(dict.fromkeys(key for _, each in found for key in each))
     Graveyard(manifests.store, manifests.addresses).bury(entity, buried, instant)
-    states = [manifests.addresses.states(view) + key for view, each in found.items() for key in each]
+    states = [manifests.addresses.states(view) + key for view, each in found for key in each]
     return Forgotten(len(rows), manifests.store.delete_many(states), len(versions))
 
 

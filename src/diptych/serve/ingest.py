@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from diptych.admit.door import Checked, check, check_rows
+from diptych.admit.door import Checked, MissingColumn, check, check_rows
 from diptych.admit.identity import Positions as RowPositions
 from diptych.admit.project import project
 from diptych.ground.errors import DiptychError
@@ -24,6 +24,7 @@ from diptych.serve.appending import Blocks, Target, blocks_of
 from diptych.serve.clock import Clock, system_clock
 from diptych.serve.folding import Folder, Grown
 from diptych.serve.ingested import Ingested
+from diptych.serve.live import LiveVersions
 from diptych.serve.positions import Position, Positions
 from diptych.serve.quarantine import CountsOnly, Quarantine, Rejected, as_json
 from diptych.serve.stores.protocol import KeyValueStore
@@ -58,7 +59,9 @@ class Ingestor:
     """Takes in rows for one registry.
 
     ``clock`` stamps ``known_at``; None is the server's. With ``replay`` the instant at which history knew each row is
-    taken from the source's declared column instead; batches of one source must then come in the order of it.
+    taken from the source's declared column instead; batches of one source must then come in the order of it. With
+    ``live`` the live versions are fed, whatever ``registry`` holds, each past the door of its own source; what is
+    counted and quarantined is ``registry``'s.
     """
 
     registry: Registry
@@ -68,6 +71,7 @@ class Ingestor:
     replay: bool = False
     quarantine: Quarantine = field(default_factory=CountsOnly)
     folder: Folder | None = None
+    live: LiveVersions | None = None
     _known: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -122,7 +126,8 @@ class Ingestor:
         now = system_clock() if self.replay else self.now()
         checked, raw = _checked(source, rows, None if self.replay else now, delivery)
         following = self._following(checked, now, delivery)
-        targets = self._targets[source.name]
+        live = None if self.live is None else self.live.targets(source.name, now)
+        targets = _fed(self._targets[source.name], live)
         tombstones = self._graveyard.of(target.view.entity.name for target in targets)
         blocks, keyless = [], {}
         for target in targets:
@@ -130,16 +135,17 @@ class Ingestor:
             events = project(view, checked)
             blocks.append(blocks_of(target, events, max(now, system_clock()), tombstones[view.entity.name]))
             if events.rejected:
-                keyless[view.name] = dict(events.rejected)
+                keyless[view.name] = {str(reason): count for reason, count in events.rejected.items()}
                 self._keep_keyless(view, raw, events.refused, now)
         self._keep_rejected(checked, now)
-        grown = self._append(source.name, blocks, delivery, following)
+        beside = self._beside(live or {}, targets, rows, now, delivery)
+        grown = self._append(source.name, [*blocks, *beside], delivery, following)
         self._known[source.name] = max(following.committed_at, self._known.get(source.name, EARLIEST))
         folded = self._folder.fold_grown(source, grown, self._known[source.name])
         done = Ingested(
             events=checked.offered,
             filtered=checked.filtered,
-            rejected=dict(checked.rejected),
+            rejected={str(reason): count for reason, count in checked.rejected.items()},
             appended={part.target.view.name: part.events for part in blocks},
             keyless=keyless,
             forgotten=sum(part.forgotten for part in blocks),
@@ -149,6 +155,35 @@ class Ingestor:
             bytes=sum(part.bytes for part in blocks),
         )
         return done, following
+
+    def _beside(
+        self,
+        live: Mapping[Source, tuple[Target, ...]],
+        own: Sequence[Target],
+        rows: Batch,
+        now: int,
+        delivery: Delivery | None,
+    ) -> list[Blocks]:
+        """The blocks of the live versions that the registry does not hold, each past the door of its own source."""
+        found: list[Blocks] = []
+        held = {target.prefix for target in own}
+        for door, targets in live.items():
+            others = [target for target in targets if target.prefix not in held]
+            if not others:
+                continue
+            try:
+                checked, _ = _checked(door, rows, None if self.replay else now, delivery)
+            except MissingColumn as error:
+                # What is served must not stop for a version that asks for more than the stream brings.
+                assert self.live is not None
+                for target in others:
+                    self.live.mark_broken(target.view, str(error))
+                continue
+            tombstones = self._graveyard.of(target.view.entity.name for target in others)
+            for target in others:
+                events, stones = project(target.view, checked), tombstones[target.view.entity.name]
+                found.append(blocks_of(target, events, max(now, system_clock()), stones))
+        return found
 
     def _following(self, checked: Checked, now: int, delivery: Delivery | None) -> Position:
         """The position after a batch; nothing that comes later becomes known before its instant of commit."""
@@ -213,6 +248,14 @@ class Ingestor:
         detail = f"view {view.name!r}: no key of entity {view.entity.name!r} in {', '.join(view.on)}"
         kept = [Rejected(view.source.name, "no_entity", detail, now, as_json(row)) for row in raw.rows(refused)]
         self.quarantine.put(kept)
+
+
+def _fed(targets: tuple[Target, ...], live: Mapping[Source, tuple[Target, ...]] | None) -> tuple[Target, ...]:
+    """The targets that are live, all of them where nobody asks."""
+    if live is None:
+        return targets
+    prefixes = {target.prefix for each in live.values() for target in each}
+    return tuple(target for target in targets if target.prefix in prefixes)
 
 
 @dataclass(frozen=True, slots=True)

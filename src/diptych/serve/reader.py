@@ -7,25 +7,24 @@ and a handful of array operations.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from diptych.compile.online.answers import Answers, BeforeHorizon, CorruptState, horizon_of, read
 from diptych.compile.online.program import Program
-from diptych.ground.expression import columns_of
+from diptych.compile.online.settle import settle
 from diptych.ground.instants import instant, moment
 from diptych.ground.values import Timestamp
 from diptych.plan.nodes import REQUEST_TIME, Registry, Service, View
 from diptych.rows.evaluate import evaluate
-from diptych.rows.values import Values, constant
+from diptych.rows.values import constant
 from diptych.serve.addresses import Addresses
-from diptych.serve.answer import OnlineFeatures, RoleAnswers, RoleColumns
+from diptych.serve.answer import OnlineFeatures, RoleAnswers
 from diptych.serve.clock import Clock, system_clock
 from diptych.serve.manifest import Manifests
-from diptych.serve.request import EntityRows, RequestDoor
+from diptych.serve.plans import Entities, ServicePlan, ViewPlan, prepare
+from diptych.serve.request import EntityRows
 from diptych.serve.selection import Wanted, select
 from diptych.serve.stores.protocol import KeyValueStore
 
@@ -33,47 +32,14 @@ _PREPARED = 256
 """Services that a reader keeps prepared; past that it begins anew."""
 
 
-@dataclass(frozen=True)
-class ViewPlan:
-    """A view of a prepared service: what its keys begin with, its program, and its roles by number."""
-
-    prefix: bytes
-    program: Program
-    roles: tuple[int, ...]
-    open_features: frozenset[int]
-
-
-@dataclass(frozen=True)
-class ServicePlan:
-    """All that a request of one service needs and that does not depend on the request."""
-
-    service: Service
-    door: RequestDoor
-    views: tuple[ViewPlan, ...]
-    columns: tuple[RoleColumns, ...]
-    roles: tuple[tuple[int, dict[str, int]], ...]
-
-    @cached_property
-    def derived_reads(self) -> tuple[tuple[str, int, int], ...]:
-        """(name, role, feature) of every ``role__feature`` that a derived column reads."""
-        wanted = {name for derived in self.service.derived for name in columns_of(derived.expression)}
-        return tuple(
-            (f"{role.name}__{feature}", number, row)
-            for number, role in enumerate(self.service.roles)
-            for feature, row in self.roles[number][1].items()
-            if f"{role.name}__{feature}" in wanted
-        )
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Fetch:
-    """The keys of one request: per view the distinct entities, per role where each row finds its own."""
+    """What one request asks for: its columns and instant, the entities of each group, and all keys to fetch."""
 
     columns: dict[str, list[Any]]
     count: int
     instant: int
-    entities: list[list[bytes | None]]
-    places: dict[int, list[int]]
+    entities: list[Entities]
     keys: list[bytes]
 
 
@@ -122,6 +88,11 @@ class OnlineReader:
         fetch = self._prepare(plan, entity_rows, at)
         return self._answer(plan, fetch, await self.store.get_many_async(fetch.keys) if fetch.keys else [])
 
+    def keys_of(self, features: Wanted, entity_rows: EntityRows) -> list[bytes]:
+        """The keys that a request reads in its one fetch."""
+        plan = self._plan(features, True)
+        return self._prepare(plan, entity_rows, 0).keys
+
     def warm(self, features: Wanted) -> None:
         """Prepare a service, and compile what it needs, before the first request arrives."""
         plan = self._plan(features, True)
@@ -135,29 +106,10 @@ class OnlineReader:
             return known[1]
         if len(self._plans) >= _PREPARED:
             self._plans.clear()
-        plan = self._prepare_service(select(self.registry, wanted, full_names))
+        service = select(self.registry, wanted, full_names)
+        plan = prepare(service, self.registry, self.addresses.states, self._program)
         self._plans[name, full_names] = (wanted, plan)  # the service itself too, or its id could come to name another
         return plan
-
-    def _prepare_service(self, service: Service) -> ServicePlan:
-        names = list(dict.fromkeys(role.view for role in service.roles))
-        views, roles = [], []
-        for name in names:
-            view = self.registry.view(name)
-            program = self._program(view)
-            used = tuple(number for number, role in enumerate(service.roles) if role.view == name)
-            asked = {feature for number in used for feature in service.roles[number].features}
-            asked |= {out.feature for out in service.outputs if service.roles[_role(service, out.role)].view == name}
-            is_open = frozenset(row for row, feature, _ in program.open_features if feature.name in asked)
-            views.append(ViewPlan(self.addresses.states(view), program, used, is_open))
-        for role in service.roles:
-            rows = {feature.name: row for row, feature in enumerate(self.registry.view(role.view).features)}
-            roles.append((names.index(role.view), rows))
-        columns = tuple(
-            RoleColumns(tuple((o.name, roles[n][1][o.feature], o.type) for o in service.outputs if o.role == role.name))
-            for n, role in enumerate(service.roles)
-        )
-        return ServicePlan(service, RequestDoor.of(self.registry, service), tuple(views), columns, tuple(roles))
 
     def _program(self, view: View) -> Program:
         if view.fingerprint not in self._programs:
@@ -169,47 +121,24 @@ class OnlineReader:
         columns = plan.door.columns_of(rows)
         count = len(next(iter(columns.values()))) if columns else 1 if isinstance(rows, dict) else len(rows)
         plan.door.check_inputs(columns)
-        by_role = plan.door.keys(columns, count)
-        entities, places, keys = [], {}, []
-        for view in plan.views:
-            index: dict[bytes | None, int] = {}
-            for role in view.roles:
-                places[role] = [index.setdefault(key, len(index)) for key in by_role[role]]
-            distinct = list(index)
-            entities.append(distinct)
-            prefix = view.prefix
-            keys += [prefix + key for key in distinct if key is not None]
-        return Fetch(columns, count, now, entities, places, keys)
+        keys = plan.door.keys(columns, count)
+        entities = [Entities.of({number: keys[number] for number in group}) for group in plan.groups]
+        stored = [key for view in plan.views for key in entities[view.group].stored(view.prefix)]
+        return Fetch(columns, count, now, entities, stored)
 
     def _answer(self, plan: ServicePlan, fetch: Fetch, states: Sequence[bytes | None]) -> OnlineFeatures:
         answers, start = [], 0
-        for view, entities in zip(plan.views, fetch.entities, strict=True):
-            answers.append(self._read(view, entities, states, start, fetch.instant))
-            start += len(entities) - (None in entities)
+        for view in plan.views:
+            entities = fetch.entities[view.group]
+            end = start + len(entities.keys) - (entities.null is not None)
+            answers.append(_read(view, entities, list(states[start:end]), fetch.instant))
+            start = end
         roles = []
-        for number, (view_number, _) in enumerate(plan.roles):
-            places = fetch.places[number]
-            in_order = len(places) == len(fetch.entities[view_number]) and places == list(range(len(places)))
-            where = None if in_order else np.array(places, np.int64)
-            roles.append(RoleAnswers(plan.columns[number], answers[view_number], where))
+        for (view_number, _), key, columns in zip(plan.roles, plan.door.role_keys, plan.columns, strict=True):
+            places = fetch.entities[plan.views[view_number].group].places[key]
+            roles.append(RoleAnswers(columns, answers[view_number], places))
         derived = self._derive(plan, fetch, roles) if plan.service.derived else {}
         return OnlineFeatures(plan.service, fetch.instant, fetch.columns, tuple(roles), derived, fetch.count)
-
-    def _read(
-        self, view: ViewPlan, entities: list[bytes | None], states: Sequence[bytes | None], start: int, now: int
-    ) -> Answers:
-        nulls = [entities.index(None)] if None in entities else []
-        mine = list(states[start : start + len(entities) - len(nulls)])
-        for place in nulls:
-            mine.insert(place, None)
-        instants = np.full(len(entities), now, np.int64)
-        try:
-            answers = read(view.program, mine, instants, nulls)
-        except (BeforeHorizon, CorruptState) as error:
-            raise _named(error, view, entities, mine, now) from None
-        if view.open_features:
-            _settle(view, answers, instants)
-        return answers
 
     def _derive(self, plan: ServicePlan, fetch: Fetch, roles: list[RoleAnswers]) -> dict[str, Any]:
         columns = plan.door.input_values(fetch.columns)
@@ -222,18 +151,18 @@ class OnlineReader:
         }
 
 
-def _role(service: Service, name: str) -> int:
-    return next(number for number, role in enumerate(service.roles) if role.name == name)
-
-
-def _settle(view: ViewPlan, answers: Answers, instants: npt.NDArray[np.int64]) -> None:
-    """Evaluate the finishes that the kernel leaves open: text, calendars."""
-    times = Values(instants, np.ones(len(instants), np.bool_))
-    for row, feature, reductions in view.program.open_features:
-        if row in view.open_features:
-            columns = {f"r{index}": answers.reduction(index) for index in reductions}
-            columns[REQUEST_TIME] = times
-            answers.settle(row, evaluate(feature.finish, columns, len(instants)))
+def _read(view: ViewPlan, entities: Entities, states: list[bytes | None], now: int) -> Answers:
+    """One view's answers for its distinct entities."""
+    if entities.null is not None:
+        states.insert(entities.null, None)
+    instants = np.full(len(states), now, np.int64)
+    try:
+        answers = read(view.program, states, instants, () if entities.null is None else (entities.null,))
+    except (BeforeHorizon, CorruptState) as error:
+        raise _named(error, view, entities.keys, states, now) from None
+    if view.open_features:
+        settle(answers, view.open_features)
+    return answers
 
 
 def _named(

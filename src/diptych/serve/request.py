@@ -30,21 +30,31 @@ class BadRequest(DiptychError):
 
 @dataclass(frozen=True, slots=True)
 class RequestDoor:
-    """What the rows of one service must hold: ``columns`` in order, and the key parts of each role in role order."""
+    """What the rows of one service must hold: ``columns`` in order, and how keys are made of them.
+
+    ``parts`` are the different keys (roles may share one), ``role_keys`` says which of them each role has.
+    """
 
     service: str
     columns: tuple[str, ...]
     inputs: tuple[tuple[Field, Callable[[Sequence[Any]], bool]], ...]
     parts: tuple[tuple[tuple[str, KeyPart], ...], ...]
+    role_keys: tuple[int, ...]
 
     @classmethod
     def of(cls, registry: Registry, service: Service) -> "RequestDoor":
         """The door of a service of the registry."""
-        parts = tuple(_parts(role, registry.view(role.view).entity) for role in service.roles)
-        names = dict.fromkeys(name for role in parts for name, _ in role)
+        shapes: dict[object, tuple[tuple[str, KeyPart], ...]] = {}
+        role_keys = []
+        for role in service.roles:
+            entity = registry.view(role.view).entity
+            shape = (role.on, tuple(key.type for key in entity.keys))
+            shapes.setdefault(shape, _parts(role, entity))
+            role_keys.append(list(shapes).index(shape))
+        names = dict.fromkeys(name for parts in shapes.values() for name, _ in parts)
         names.update(dict.fromkeys(field.name for field in service.request))
         inputs = tuple((field, _plain_of(field.type)) for field in service.request)
-        return cls(service.name, tuple(names), inputs, parts)
+        return cls(service.name, tuple(names), inputs, tuple(shapes.values()), tuple(role_keys))
 
     def columns_of(self, rows: EntityRows) -> dict[str, list[Any]]:
         """The rows as columns in the order of ``self.columns``; raises BadRequest."""
@@ -56,13 +66,13 @@ class RequestDoor:
         except (KeyError, TypeError):
             self._refuse_rows(rows)
             raise
-        if any(len(row) != len(wanted) for row in rows):
+        if columns and set(map(len, rows)) - {len(wanted)}:
             self._refuse_rows(rows)
         return columns
 
     def keys(self, columns: Mapping[str, list[Any]], count: int) -> list[list[bytes | None]]:
-        """Per role, the key bytes of each row, None where a part of the key is null; raises BadRequest."""
-        return [_joined([encode(columns[name]) for name, encode in role], count) for role in self.parts]
+        """Per key of ``self.parts``, its bytes for each row, None where a part of it is null; raises BadRequest."""
+        return [_joined([encode(columns[name]) for name, encode in parts], count) for parts in self.parts]
 
     def input_values(self, columns: Mapping[str, list[Any]]) -> dict[str, Values]:
         """The request inputs as typed columns; raises BadRequest."""
@@ -109,14 +119,14 @@ def _parts(role: Role, entity: Entity) -> tuple[tuple[str, KeyPart], ...]:
 
 def _part(column: str, entity: Entity, key: Field) -> KeyPart:
     """An encoder of one key part: its length in bytes, a colon, its bytes."""
-    kind = replace(key.type, nullable=True)
+    kind = Enum(*key.type.values) if isinstance(key.type, Enum) else replace(key.type, nullable=True)
     what = f"{column!r}, key {key.name!r} of entity {entity.name!r},"
     spelled, plain = _speller(kind), _plain_of(kind)
 
     def encode(items: Sequence[Any]) -> list[bytes | None]:
-        if not plain(items):
-            items = to_list(kind, _fitted(what, kind, items))
-        texts = [None if item is None else spelled(item) for item in items]
+        if plain(items):
+            return [b"%d:%b" % (len(text), text) for text in map(spelled, items)]
+        texts = [None if item is None else spelled(item) for item in to_list(kind, _fitted(what, kind, items))]
         return [None if text is None else b"%d:%b" % (len(text), text) for text in texts]
 
     return encode
@@ -129,7 +139,7 @@ def _speller(kind: ValueType) -> Callable[[Any], bytes]:
         case Bool():
             return lambda item: b"t" if item else b"f"
         case _:
-            return lambda item: b"%d" % item
+            return b"%d".__mod__
 
 
 def _joined(parts: list[list[bytes | None]], count: int) -> list[bytes | None]:

@@ -36,9 +36,7 @@ def _declared(registry: Registry, wanted: str) -> Service:
         versions = [service for service in versions if str(service.version) == version]
     if not versions:
         known = _listed(f"{service.name}:{service.version}" for service in registry.services)
-        raise UnknownFeatures(
-            f"there is no feature service {wanted!r} in project {registry.project!r}; there are {known}"
-        )
+        raise UnknownFeatures(f"project {registry.project!r} has no feature service {wanted!r}; it has {known}")
     return max(versions, key=lambda service: service.version)
 
 

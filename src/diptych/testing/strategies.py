@@ -7,6 +7,7 @@ never of another Python type.
 
 import decimal
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ ANCHORS = (0, 1_357_034_400 * SECOND, 1_709_164_800 * SECOND, -3 * DAY)
 """The epoch, New Year 2013 in New York, a leap day, a time before the epoch."""
 
 
+@cache
 def values_of(type_: ValueType, *, invalid: bool = False) -> st.SearchStrategy[Any]:
     """Values of a type with its edges, null where it is nullable; ``invalid`` adds what the door must refuse."""
     strategy = _fitting(type_)
@@ -121,7 +123,7 @@ def histories(draw: st.DrawFn, view: View, max_size: int = 16) -> list[Row]:
     anchor = draw(st.sampled_from(ANCHORS))
     keys = draw(st.lists(_key_columns(view), min_size=1, max_size=2))  # few, so that events meet
     rows: list[Row] = []
-    for _ in range(draw(st.integers(0, max_size))):
+    for _ in range(draw(st.integers(0, max_size) | st.integers(max_size // 2, max_size))):
         again = source.event_id is not None and rows and draw(st.integers(0, 3)) == 0
         if again:
             rows.append(_copy(draw, view, draw(st.sampled_from(rows)), offset))

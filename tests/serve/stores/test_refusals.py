@@ -105,6 +105,12 @@ class TestAddresses:
             "unix://:secret@relative.sock",
             "localhost:6379",
             "redis://:secret@[::1",
+            "redis://:secret@host/1/2",
+            "redis://:secret@host/?db=-1",
+            "redis://:secret@host/?db=x",
+            "redis://:secret@host/0?socket_timeout=1",
+            "redis://:secret@host/0?ssl_ca_certs=/ca.pem",
+            "unix:///s.sock?password=secret",
         ],
     )
     def test_malformed(self, url: str) -> None:

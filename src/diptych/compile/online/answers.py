@@ -52,6 +52,16 @@ class Answers:
     status: npt.NDArray[np.uint8]
     instants: npt.NDArray[np.int64]
 
+    def at(self, places: npt.NDArray[np.int64]) -> "Answers":
+        """The answers of the entities at some places."""
+        return Answers(
+            self.program,
+            self.words[:, places],
+            self.valid[:, places],
+            self.status[:, places],
+            self.instants[places],
+        )
+
     def lists(self) -> list[list[Element]]:
         """Python values per feature, per entity: None where null."""
         whole = self.words.tolist()
@@ -92,7 +102,9 @@ class Answers:
         lengths = self.words[answer.offset]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         size = words_of(answer.type.element)
-        block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(len(lengths), answer.type.n, size)
+        block = self.words[answer.offset + 1 : answer.offset + answer.words].T.reshape(
+            len(lengths), answer.type.n, size
+        )
         held = np.arange(answer.type.n)[None, :] < lengths[:, None]
         flat = block[held]
         return Lists(Values(_typed(answer.type.element, flat.T), np.ones(len(flat), dtype=np.bool_)), offsets)
@@ -204,28 +216,25 @@ def _typed(kind: ValueType, block: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """(words, n) result words as the data of Values."""
     match kind:
         case String() | Enum():
-            flat = np.ascontiguousarray(block.T).view(f"S{8 * len(block)}").reshape(-1)
-            return flat.astype(f"S{max(1, kind.max_bytes)}")
+            padded: npt.NDArray[Any] = np.ascontiguousarray(block.T).view(f"S{8 * len(block)}").reshape(-1)
+            return padded.astype(f"S{max(1, kind.max_bytes)}")
         case Float64():
-            return np.ascontiguousarray(block[0]).view(np.float64)
+            floats: npt.NDArray[Any] = np.ascontiguousarray(block[0]).view(np.float64)
+            return floats
         case Bool():
-            return block[0] != 0
+            truths: npt.NDArray[Any] = block[0] != 0
+            return truths
         case _:
-            return block[0]
+            whole: npt.NDArray[Any] = block[0]
+            return whole
 
 
 def _plain(kind: ValueType, block: npt.NDArray[np.int64]) -> list[Any]:
     """(words, n) result words as Python values."""
-    match kind:
-        case String() | Enum():
-            size, joined = 8 * len(block), block.T.tobytes()
-            return [joined[at : at + size].rstrip(b"\0").decode() for at in range(0, len(joined), size)]
-        case Decimal(scale):
-            return [decimal.Decimal(unscaled).scaleb(-scale) for unscaled in block[0].tolist()]
-        case Float64():
-            return block.view(np.float64)[0].tolist() if block.flags.c_contiguous else _typed(kind, block).tolist()
-        case Bool():
-            return [word != 0 for word in block[0].tolist()]
-        case _:
-            plain: list[Any] = block[0].tolist()
-            return plain
+    if isinstance(kind, String | Enum):
+        size, joined = 8 * len(block), block.T.tobytes()
+        return [joined[at : at + size].rstrip(b"\0").decode() for at in range(0, len(joined), size)]
+    plain: list[Any] = _typed(kind, block).tolist()
+    if isinstance(kind, Decimal):
+        return [decimal.Decimal(unscaled).scaleb(-kind.scale) for unscaled in plain]
+    return plain

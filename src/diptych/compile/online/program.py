@@ -182,7 +182,8 @@ class _Builder:
             row[cell], row[cell + 1] = word, _signed(mask)
 
     def _windows(self) -> None:
-        windows, reductions = [], []
+        windows: list[list[int]] = []
+        reductions: list[list[int]] = []
         for window in self.windows:
             members = [index for index, reduction in enumerate(self.view.reductions) if reduction.window == window]
             length = k.ENDLESS if window.length is None else window.length

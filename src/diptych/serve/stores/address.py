@@ -1,12 +1,15 @@
 """Where a server is and how to enter: the parts of a store's URL, with its secrets kept out of every message."""
 
-import ssl
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from redis.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
 from diptych.serve.stores.errors import StoreMisuse
 
 DEFAULT_PORT = 6379
+KINDRED = {"valkey": "redis", "valkeys": "rediss"}
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 FORMS = (
     "redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path/to/socket[?db=0], valkey://, valkeys://"
@@ -33,58 +36,48 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.database}"
 
-    def tls_context(self) -> ssl.SSLContext:
-        """A context that verifies the server's certificate and name."""
-        files = dict(self.tls_files)
-        context = ssl.create_default_context(cafile=files.get("ssl_ca_certs"))
-        if "ssl_certfile" in files:
-            context.load_cert_chain(files["ssl_certfile"], files.get("ssl_keyfile"))
-        return context
-
 
 def parse_address(url: str) -> Address:
     """The address in a URL of one of `FORMS`; `StoreMisuse` names the part that is wrong, never the password."""
+    scheme, colon, rest = url.partition("://")
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        parts: dict[str, Any] = parse_url(KINDRED.get(scheme, scheme) + colon + rest)  # type: ignore[no-untyped-call]
+        split = urlsplit(url)
     except ValueError:
-        raise StoreMisuse(f"the store's URL is malformed (host or port); known forms: {FORMS}") from None
-    options = _options(parts)
-    database = _database(parts, options)
-    username = unquote(parts.username) if parts.username else None
-    password = unquote(parts.password) if parts.password else None
-    tls_files = tuple((name, options[name]) for name in TLS_FILES if name in options)
-    match parts.scheme:
-        case "unix":
-            path = unquote(parts.path)
-            if not path.startswith("/"):
-                raise StoreMisuse("a unix:// URL needs the socket's absolute path: unix:///run/valkey/valkey.sock")
-            return Address(socket_path=path, database=database, username=username, password=password)
-        case "redis" | "rediss" | "valkey" | "valkeys":
-            return Address(
-                host=parts.hostname or "localhost",
-                port=port or DEFAULT_PORT,
-                database=database,
-                tls=parts.scheme in ("rediss", "valkeys"),
-                username=username,
-                password=password,
-                tls_files=tls_files,
-            )
-        case _:
-            raise StoreMisuse(f"the store's URL begins with {parts.scheme!r}, which is not known; known forms: {FORMS}")
+        raise StoreMisuse(f"the store's URL is malformed (scheme, host, port or db); known forms: {FORMS}") from None
+    kind = parts.pop("connection_class", None)
+    tls = kind is SSLConnection
+    _check_options(set(parse_qs(split.query)), tls)
+    access = {"username": parts.pop("username", None), "password": parts.pop("password", None)}
+    if kind is UnixDomainSocketConnection:
+        where: dict[str, Any] = {"socket_path": _socket_path(parts.pop("path", ""))}
+    else:
+        _check_database(split.path)
+        where = {"host": parts.pop("host", "localhost"), "port": parts.pop("port", DEFAULT_PORT), "tls": tls}
+    database = parts.pop("db", 0)
+    _check_database(str(database))
+    return Address(**where, **access, database=database, tls_files=tuple(sorted(parts.items())))
 
 
-def _options(parts: SplitResult) -> dict[str, str]:
-    options = dict(parse_qsl(parts.query))
-    unknown = sorted(set(options) - {"db", *TLS_FILES})
-    if unknown:
-        raise StoreMisuse(f"unknown option {', '.join(unknown)} in the store's URL; known: db, {', '.join(TLS_FILES)}")
-    return options
+def _socket_path(path: str) -> str:
+    if not path.startswith("/"):
+        raise StoreMisuse("a unix:// URL needs the socket's absolute path: unix:///run/valkey/valkey.sock")
+    return path
 
 
-def _database(parts: SplitResult, options: dict[str, str]) -> int:
-    in_path = "" if parts.scheme == "unix" else parts.path.strip("/")
-    text = options.get("db", in_path or "0")
-    if not (text.isascii() and text.isdigit()):
+def _check_database(text: str) -> None:
+    """redis-py takes a database that is no number for none at all, and would write into database 0."""
+    number = text.strip("/")
+    if number and not (number.isascii() and number.isdigit()):
         raise StoreMisuse("the database in the store's URL is not a number: redis://host:port/0")
-    return int(text)
+
+
+def _check_options(options: set[str], tls: bool) -> None:
+    """redis-py takes many more, such as timeouts and the password, which have their own place here."""
+    known = ("db", *TLS_FILES) if tls else ("db",)
+    unknown = sorted(options - set(known))
+    if unknown:
+        raise StoreMisuse(
+            f"unknown option {', '.join(unknown)} in the store's URL; known here: {', '.join(known)} "
+            f"({', '.join(TLS_FILES)} go with rediss://)"
+        )

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import cast
 
-from diptych.serve.stores.calls import Call
+from diptych.serve.stores.calls import TIME, Call
 from diptych.serve.stores.errors import StoreMisuse
-from diptych.serve.stores.replies import pack
 
 Record = tuple[bytes, bytes]
 
@@ -24,7 +23,6 @@ PROLONG_APPEND_EXPIRE = (
     + APPEND
     + b"*4\r\n$7\r\nPEXPIRE\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$2\r\nNX\r\n"
 )
-TIME = pack(("TIME",))
 
 
 async def append_batches(call: Call, items: Sequence[Record], expire_at_ms: Sequence[int | None] | None) -> list[int]:

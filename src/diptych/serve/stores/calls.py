@@ -11,12 +11,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
-from hiredis import ReplyError
+from redis.exceptions import ResponseError
 
 from diptych.serve.stores.address import Address
+from diptych.serve.stores.connections import LinkLate, remaining
 from diptych.serve.stores.errors import StoreError, StoreRefused, StoreTimeout, StoreUnreachable, WriteUncertain
-from diptych.serve.stores.links import AsyncLink, BlockingLink, Idle, L, Link, LinkCut, LinkLate, remaining
-from diptych.serve.stores.replies import Command, pack_all, raise_refused, refusal
+from diptych.serve.stores.links import AsyncLink, BlockingLink, Idle, L, Link, LinkCut
+from diptych.serve.stores.replies import Command, pack, pack_all, raise_refused, refusal
 
 T = TypeVar("T")
 L_co = TypeVar("L_co", bound=Link, covariant=True)
@@ -27,6 +28,7 @@ BACKOFF_SECONDS = 0.05
 IDLE_LINKS = 64
 ASYNC_LINKS = 64
 """How many connections one event loop may hold; further calls wait for one, within their deadline."""
+TIME = pack(("TIME",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class BlockingTransport:
     """For threads, each of which has one call under way at most."""
 
     async def open(self, address: Address, deadline: float) -> BlockingLink:
-        """Connect a plain socket."""
+        """Connect for the calling thread."""
         return await BlockingLink.open(address, deadline)
 
     async def enter(self, deadline: float) -> None:
@@ -145,7 +147,7 @@ class AsyncTransport:
         self._places = asyncio.Semaphore(ASYNC_LINKS)
 
     async def open(self, address: Address, deadline: float) -> AsyncLink:
-        """Connect a pair of streams."""
+        """Connect in the running loop."""
         return await AsyncLink.open(address, deadline)
 
     async def enter(self, deadline: float) -> None:
@@ -176,7 +178,6 @@ class Caller(Generic[L]):
         self._clock = clock
         self._idle: Idle[L] = Idle(IDLE_LINKS)
         self._process = os.getpid()
-        self._greeting = _greeting(address)
 
     async def perform(self, operation: Callable[[Call], Coroutine[object, object, T]], terms: Terms) -> T:
         """The operation's result, or one of the store's errors, never later than the deadline (see `Terms`)."""
@@ -190,9 +191,9 @@ class Caller(Generic[L]):
         finally:
             self._transport.leave()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the idle links."""
-        self._idle.flush()
+        await self._idle.flush()
 
     async def _attempt_twice(
         self, operation: Callable[[Call], Coroutine[object, object, T]], terms: Terms, deadline: float
@@ -235,18 +236,18 @@ class Caller(Generic[L]):
         except StoreError:
             # Every reply was read before the refusal among them was raised: the link is in order.
             if link is not None:
-                self._idle.give(link)
+                await self._idle.give(link)
             raise
         except BaseException as error:
             attempt.sent = attempt.sent or (call is not None and call.sent)
             if link is not None:
-                link.close()
+                await link.close()
             if isinstance(error, LinkCut | LinkLate):
-                self._idle.flush()
+                await self._idle.flush()
             if isinstance(error, LinkLate):
                 raise self._late(attempt.terms, attempt.sent) from None
             raise
-        self._idle.give(link)
+        await self._idle.give(link)
         return result
 
     async def _link(self, deadline: float, fresh: bool) -> L:
@@ -255,22 +256,27 @@ class Caller(Generic[L]):
             self._process = os.getpid()
         link = self._idle.take()
         if link is not None and fresh:
-            link.close()
+            await link.close()
             link = None
         return await self._greeted(deadline) if link is None else link
 
     async def _greeted(self, deadline: float) -> L:
-        link = await self._transport.open(self._address, deadline)
         try:
-            replies = await link.exchange(pack_all(self._greeting), len(self._greeting), deadline)
-            for reply in replies:
-                if isinstance(reply, ReplyError):
-                    raise refusal(_without(self._address.password, reply), self._where, "let this client in")
-            self._clock.observe(replies[-1])
+            link = await self._transport.open(self._address, deadline)
+        except ResponseError as refused:
+            raise self._kept_out(refused) from None
+        try:
+            (reply,) = await link.exchange(TIME, 1, deadline)
+            if isinstance(reply, ResponseError):
+                raise self._kept_out(reply)
+            self._clock.observe(reply)
         except BaseException:
-            link.close()
+            await link.close()
             raise
         return link
+
+    def _kept_out(self, refused: ResponseError) -> StoreError:
+        return refusal(_without(self._address.password, refused), self._where, "let this client in")
 
     def _late(self, terms: Terms, sent: bool) -> StoreError:
         text = f"{self._where} did not {terms.doing} within {terms.timeout:g} s"
@@ -300,15 +306,6 @@ def run_now(coroutine: Coroutine[object, object, T]) -> T:
     raise AssertionError("an operation over a blocking link suspended")
 
 
-def _greeting(address: Address) -> list[Command]:
-    commands: list[Command] = []
-    if address.password is not None:
-        commands.append(("AUTH", *((address.username,) if address.username else ()), address.password))
-    if address.database:
-        commands.append(("SELECT", address.database))
-    return [*commands, ("TIME",)]
-
-
-def _without(password: str | None, refused: ReplyError) -> ReplyError:
+def _without(password: str | None, refused: ResponseError) -> ResponseError:
     text = str(refused)
-    return ReplyError(text.replace(password, "***")) if password else refused
+    return ResponseError(text.replace(password, "***")) if password else refused

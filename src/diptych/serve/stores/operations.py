@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TypeVar, cast
 
-from hiredis import ReplyError
+from redis.exceptions import ResponseError
 
 from diptych.serve.stores.appends import BATCH_BYTES, LEAST_LIFE_MS, append_batches, check_appends
 from diptych.serve.stores.calls import Call, instant_of
@@ -166,7 +166,7 @@ async def _run(call: Call, script: Script, calls: Sequence[Command]) -> list[obj
     """The script's replies, one per call of (key, arguments...); a server that lacks the script is given it."""
     packed = [pack(("EVALSHA", script.digest, 1, *arguments)) for arguments in calls]
     replies = await _in_batches(call, packed, tolerate="NOSCRIPT")
-    unknown = [index for index, reply in enumerate(replies) if isinstance(reply, ReplyError)]
+    unknown = [index for index, reply in enumerate(replies) if isinstance(reply, ResponseError)]
     if unknown:
         await call.ask_all([("SCRIPT", "LOAD", script.source)])
         again = await _in_batches(call, [packed[index] for index in unknown])
@@ -186,7 +186,7 @@ async def _in_batches(call: Call, packed: Sequence[bytes], tolerate: str = "") -
 
 
 def _tolerated(answer: object, code: str) -> bool:
-    return code != "" and isinstance(answer, ReplyError) and str(answer).startswith(code)
+    return code != "" and isinstance(answer, ResponseError) and str(answer).startswith(code)
 
 
 def _batches(sizes: Sequence[int], most: int) -> Iterator[slice]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from hiredis import ReplyError, pack_command
+from hiredis import pack_command
+from redis.exceptions import ResponseError
 
 from diptych.serve.stores.errors import StoreError, StoreRefused, StoreUnreachable
 
@@ -43,7 +44,7 @@ def pack_all(commands: Iterable[Command]) -> bytes:
     return b"".join([pack(command) for command in commands])
 
 
-def refusal(error: ReplyError, where: str, doing: str) -> StoreError:
+def refusal(error: ResponseError, where: str, doing: str) -> StoreError:
     """The error for a server's refusal; `doing` says which operation it refused."""
     text = str(error)
     code = text.split(" ", 1)[0]
@@ -57,11 +58,11 @@ def refusal(error: ReplyError, where: str, doing: str) -> StoreError:
 
 def raise_refused(replies: Sequence[object], where: str, doing: str) -> None:
     """Raise for the first refusal among the replies to a pipeline, and count the refusals."""
-    refused = [reply for reply in replies if isinstance(reply, ReplyError)]
+    refused = [reply for reply in replies if isinstance(reply, ResponseError)]
     if refused:
         count = f" ({len(refused)} of {len(replies)} commands were refused; the others were done)"
         _raise(refused[0], where, doing + (count if len(replies) > 1 else ""))
 
 
-def _raise(error: ReplyError, where: str, doing: str) -> NoReturn:
+def _raise(error: ResponseError, where: str, doing: str) -> NoReturn:
     raise refusal(error, where, doing) from None

@@ -152,7 +152,7 @@ class ValkeyStore:
 
     def close(self) -> None:
         """Close the threads' connections, and stop the server if this store started it."""
-        self._caller.close()
+        run_now(self._caller.close())
         if self._on_close is not None:
             self._on_close()
 
@@ -160,7 +160,7 @@ class ValkeyStore:
         """Close the connections of the running event loop."""
         caller = self._loop_callers.pop(asyncio.get_running_loop(), None)
         if caller is not None:
-            caller.close()
+            await caller.close()
 
     def __enter__(self) -> Self:
         """The store itself."""

@@ -1,0 +1,52 @@
+"""What people and programs see: reports on standard output, everything said on the way on standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from diptych.cli.session import Session, plain
+from diptych.ground.ledger import Progress, Watcher
+
+_WIDTH_WITHOUT_TERMINAL = 110
+
+
+def out() -> Console:
+    """The console of reports; as wide as the terminal, or wide enough where there is none."""
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+
+
+def err() -> Console:
+    """The console for what is said on the way."""
+    return Console(stderr=True, highlight=False)
+
+
+def report(session: Session, data: dict[str, Any], show: Callable[[Console], None]) -> None:
+    """Give a result: as JSON if that was asked for, else as ``show`` draws it."""
+    if session.json:
+        sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=2) + "\n")
+    else:
+        show(out())
+
+
+@contextmanager
+def progress() -> Iterator[Watcher]:
+    """A watcher that draws one bar for each task on standard error, where that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    with Bars(*columns, TimeElapsedColumn(), console=err(), transient=True) as bars:
+        known: dict[str, Any] = {}
+
+        def watch(seen: Progress) -> None:
+            if seen.task not in known:
+                known[seen.task] = bars.add_task(seen.task, total=seen.total, rate="")
+            rate = f"{seen.rows / seen.seconds:,.0f} rows/s" if seen.rows and seen.seconds > 0 else ""
+            bars.update(known[seen.task], completed=seen.done, total=seen.total, rate=rate)
+
+        yield watch

@@ -1,0 +1,120 @@
+"""From settings to live parts: where a project's store, histories and engine come from."""
+
+import glob
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from diptych.declare.project import Environment
+from diptych.plan.loading import Loaded, load_registry
+from diptych.run.engine import OfflineEngine
+from diptych.run.engines.duckdb import DuckDBEngine
+from diptych.run.errors import BadHistory
+from diptych.run.history import TableHistory
+from diptych.run.location import DatabaseTable, Files, Location
+from diptych.serve.addresses import Addresses
+from diptych.serve.manifest import Manifests
+from diptych.serve.stores.opening import open_store
+from diptych.serve.stores.valkey import ValkeyStore
+
+STATE_FOLDER = ".diptych"
+"""Beside ``diptych.toml``: where the embedded server keeps what it holds."""
+
+
+@dataclass
+class Wiring:
+    """One project in one environment; nothing is opened before it is asked for."""
+
+    loaded: Loaded
+    environment: str
+    settings: Environment
+
+    @classmethod
+    def of(cls, path: str | Path, environment: str | None = None) -> "Wiring":
+        """The project whose ``diptych.toml`` is in ``path`` or above it."""
+        loaded = load_registry(path)
+        name = environment or loaded.project.environment
+        return cls(loaded, name, loaded.project.settings(os.environ, name))
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """The keys of this project and environment."""
+        return Addresses(self.loaded.project.project, self.environment)
+
+    @cached_property
+    def store(self) -> ValkeyStore:
+        """The online store, opened and checked."""
+        folder = self.loaded.root / STATE_FOLDER / self.environment
+        return open_store(self.settings.online.url, folder=folder)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """What is published."""
+        return Manifests(self.store, self.addresses)
+
+    @cached_property
+    def locations(self) -> dict[str, Location]:
+        """Where the history of each source is."""
+        found: dict[str, Location] = {}
+        for name, place in self.settings.sources.items():
+            if place.path is not None:
+                found[name] = Files(str(self.loaded.root / place.path), place.format)
+            elif place.table is not None:
+                found[name] = DatabaseTable(str(self.loaded.root / (place.database or "")), place.table)
+        return found
+
+    @cached_property
+    def engine(self) -> OfflineEngine:
+        """The offline engine."""
+        return DuckDBEngine()
+
+    @property
+    def sql_engine(self) -> OfflineEngine:
+        """The engine that parity compares with: always compiled SQL."""
+        return DuckDBEngine()
+
+    @cached_property
+    def history(self) -> TableHistory:
+        """The histories, for backfills."""
+        return TableHistory(Tables(self.locations))
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of the histories whose files say so without being read."""
+        counts = {}
+        for name, location in self.locations.items():
+            if isinstance(location, Files) and location.kind == "parquet":
+                paths = sorted(glob.glob(location.path, recursive=True))
+                counts[name] = ds.dataset(paths, format="parquet").count_rows() if paths else 0
+        return counts
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+@dataclass(frozen=True)
+class Tables(Mapping[str, pa.Table]):
+    """Histories in files as tables, each read when it is asked for."""
+
+    locations: Mapping[str, Location]
+
+    def __getitem__(self, source: str) -> pa.Table:
+        location = self.locations.get(source)
+        if not isinstance(location, Files):
+            raise BadHistory(f"no files are known for source {source!r}: name its path in diptych.toml")
+        paths = sorted(glob.glob(location.path, recursive=True))
+        if not paths:
+            raise BadHistory(f"source {source!r}: there is no file {location.path!r}")
+        return ds.dataset(paths, format=location.kind).to_table()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.locations)
+
+    def __len__(self) -> int:
+        return len(self.locations)
