@@ -10,6 +10,8 @@ from numba import njit
 _UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 allocating = njit(error_model="numpy", **_UNWRAPPED)
 """A loop that only compiled loops call; division never checks for zero, so its callers do."""
+spliced = njit(error_model="numpy", inline="always", **_UNWRAPPED)
+"""A part of one longer loop, which is compiled as if it stood there: nothing is compiled twice for it."""
 inner = njit(error_model="numpy", **_UNWRAPPED, _nrt=False)
 """The same for a loop that makes no array: without the counting of references, which would cost more than the call."""
 
