@@ -189,7 +189,11 @@ def _plain(value: object) -> object:
 def test_an_answer_is_the_same_alone_and_among_others() -> None:
     entity = entity_of(*range(len(POOL)))
     alone = ask(entity, entity.state, 40)
-    many = read(entity.program, [None, entity.state, entity.state[: 2 * entity.program.layout.record_bytes]], np.array([5, 40, 30])).lists()
+    many = read(
+        entity.program,
+        [None, entity.state, entity.state[: 2 * entity.program.layout.record_bytes]],
+        np.array([5, 40, 30]),
+    ).lists()
     assert [[column[1]] for column in many] == alone
 
 

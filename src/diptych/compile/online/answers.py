@@ -52,6 +52,16 @@ class Answers:
     status: npt.NDArray[np.uint8]
     instants: npt.NDArray[np.int64]
 
+    def at(self, places: npt.NDArray[np.int64]) -> "Answers":
+        """The answers of the entities at some places."""
+        return Answers(
+            self.program,
+            self.words[:, places],
+            self.valid[:, places],
+            self.status[:, places],
+            self.instants[places],
+        )
+
     def lists(self) -> list[list[Element]]:
         """Python values per feature, per entity: None where null."""
         whole = self.words.tolist()
