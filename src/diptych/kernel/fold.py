@@ -3,7 +3,9 @@
 import numpy as np
 
 from diptych.kernel.accumulate import clear, gather, lift, merge_tile, store_partial
-from diptych.kernel.code import (
+from diptych.kernel.jit import inner, long_entry, spliced
+from diptych.kernel.placement import decide_fates, mark_pins, taken_before, tile_size_for
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNTED,
     FLAGS,
@@ -32,8 +34,6 @@ from diptych.kernel.code import (
     TS,
     WINDOWS,
 )
-from diptych.kernel.jit import inner, long_entry, spliced
-from diptych.kernel.placement import decide_fates, mark_pins, taken_before, tile_size_for
 from diptych.kernel.point import order_windows
 from diptych.kernel.state import empty_table, open_state
 from diptych.kernel.words import floor_to, sort_rows

@@ -6,7 +6,8 @@ Each rule holds for every read from the horizon on, whatever arrives later.
 import numpy as np
 
 from diptych.kernel.accumulate import enter_all, gather
-from diptych.kernel.code import (
+from diptych.kernel.jit import inner, spliced
+from diptych.kernel.places import (
     COUNTED,
     DISTINCT,
     FLAGS,
@@ -42,7 +43,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner, spliced
 from diptych.kernel.state import chain_copies, empty_table, sort_chain, stands_after, table_size
 from diptych.kernel.words import floor_to
 

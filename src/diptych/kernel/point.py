@@ -3,7 +3,9 @@
 import numpy as np
 
 from diptych.kernel.accumulate import clear, conclude, gather, lift, merge_tile
-from diptych.kernel.code import (
+from diptych.kernel.finish import run
+from diptych.kernel.jit import entry, inner, spliced
+from diptych.kernel.places import (
     ACC_WORDS,
     BEFORE_HORIZON,
     COMPUTED,
@@ -59,8 +61,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.finish import run
-from diptych.kernel.jit import entry, inner, spliced
 from diptych.kernel.state import drop_repeats, empty_table, open_state
 from diptych.kernel.words import as_float, as_word, floor_to, sort_rows
 
