@@ -36,7 +36,7 @@ class FeatureStore:
 
     def plan(self) -> Proposal:
         """What applying the definitions would change."""
-        return self._rollout.propose(self.registry)
+        return self._rollout.propose(self.registry, self._wiring.row_counts())
 
     def apply(self, proposal: Proposal | None = None, *, cut: int | None = None, watch: Watcher = unwatched) -> Applied:
         """Publish the definitions; see ``Rollout.apply``."""

@@ -73,10 +73,24 @@ class Wiring:
         """The offline engine."""
         return DuckDBEngine()
 
+    @property
+    def sql_engine(self) -> OfflineEngine:
+        """The engine that parity compares with: always compiled SQL."""
+        return DuckDBEngine()
+
     @cached_property
     def history(self) -> TableHistory:
         """The histories, for backfills."""
         return TableHistory(Tables(self.locations))
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of the histories whose files say so without being read."""
+        counts = {}
+        for name, location in self.locations.items():
+            if isinstance(location, Files) and location.kind == "parquet":
+                paths = sorted(glob.glob(location.path, recursive=True))
+                counts[name] = ds.dataset(paths, format="parquet").count_rows() if paths else 0
+        return counts
 
     def close(self) -> None:
         """Close what was opened."""

@@ -1,28 +1,29 @@
 """Many instants per entity: the offline sweep over sorted records, with the reducers that serve online.
 
-Records lie sorted by (entity, ts), instants sorted within each entity. An event is visible at ``t`` when
-``arrival <= t`` and its ts is not before the window's tail, with ``arrival = max(ts, known_at) + 1``. What can be taken
-back (counts, exact sums, distinct values) is swept with two pointers; what is found at an end (first, last, lists) is
-looked up from that end; the rest (minimum, maximum, float sums and moments) lives in a tree over the records, in
-which a record comes to life on its arrival. So the work never grows with the number of events per window.
+Records lie together by entity, instants sorted within each entity. An event is visible at ``t`` when ``arrival <= t``
+and its ts is not before the window's tail, with ``arrival = max(ts, known_at) + 1``. What can be taken back is swept:
+counts and exact sums enter once and leave each window (see ``sums``), distinct values enter and leave window by window.
+What is found at an end (first, last, lists) is looked up from that end; the rest (minimum, maximum, float sums and
+moments) lives in a tree over the records, in which a record comes to life on its arrival. So the work never grows
+with the number of events per window.
 """
 
 import numpy as np
 
 from diptych.kernel.accumulate import clear, combine, conclude, gather, lift
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating, long_entry
+from diptych.kernel.order import ascending
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     DISTINCT,
-    ENDLESS,
     FIRST,
     KNOWN_AT,
-    LAST,
     LATEST,
     MAX,
     MIN,
+    MOMENTS_EXACT,
     MOMENTS_FLOAT,
-    NO_HEADER,
     RDN_INDEX,
     RDN_REDUCER,
     RDN_RESULT,
@@ -47,56 +48,67 @@ from diptych.kernel.code import (
     SUM_WIDE,
     TS,
     WIN_FIRST,
-    WIN_HOP,
-    WIN_LENGTH,
     WIN_REDUCTIONS,
     WIN_ROW,
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import allocating, long_entry
 from diptych.kernel.point import write_features
-from diptych.kernel.state import drop_repeats
-from diptych.kernel.words import add_wide, compare, floor_to, mix, multiply, sub_wide
+from diptych.kernel.state import drop_repeats, table_size
+from diptych.kernel.sums import sweep_sums, tail
+from diptych.kernel.words import compare, mix
 
 
 @long_entry
-def sweep(code, words, record_ends, instants, query_ends, out, marks):
+def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, marks):
     """Answers every feature of a view at every instant.
 
-    ``words``: raw records sorted by (entity, ts); ``record_ends[e]``: end of the records of entity e, in records;
-    ``instants`` int64, sorted per entity; ``query_ends[e]``: end of its instants. ``out`` and ``marks`` are written as
-    ``point.read_points`` writes them, one column per instant.
+    ``words``: raw records; those of entity e are, in any order, the records ``begins[e]`` to ``ends[e]``. ``instants``
+    int64: those of entity e are, ascending, ``query_begins[e]`` to ``query_ends[e]``. ``out`` and ``marks`` are written
+    as ``point.read_points`` writes them, one column per instant; there are no faults.
     """
     stack = np.zeros(code[STACK_WORDS], np.int64)
     stack_floats = stack.view(np.float64)
     known = np.zeros(code[STACK_WORDS], np.bool_)
-    record, query = 0, 0
-    for entity in range(len(query_ends)):
-        rows = np.arange(record, record_ends[entity]) * code[RECORD_WORDS]
+    for entity in range(len(ends)):
+        first = query_begins[entity]
+        times = instants[first : query_ends[entity]]
+        if len(times) == 0:
+            continue
+        rows = _rows_in_time(code, words, begins[entity], ends[entity])
         rows = rows[: drop_repeats(code, words, rows, len(rows))]
-        times = instants[query : query_ends[entity]]
-        order = _arrival_order(words, rows)
+        turns = ascending(_arrivals(words, rows))
         results = np.zeros((len(times), code[RESULT_WORDS]), np.int64)
         states = np.zeros((len(times), code[REDUCTIONS]), np.int64)
         for i in range(code[REDUCERS]):
             if code[code[REDUCERS_AT] + i * RED_ROW + RED_USES] > 0:
-                _sweep_reducer(code, i, words, rows, order, times, results, states)
+                _sweep_reducer(code, i, words, rows, turns, times, results, states)
         for i in range(len(times)):
-            at = query + i
-            write_features(
-                code,
-                results[i],
-                states[i],
-                times[i],
-                len(rows) == 0,
-                stack,
-                stack_floats,
-                known,
-                out[:, at],
-                marks[:, at],
-            )
-        record, query = record_ends[entity], query_ends[entity]
+            column, mark = out[:, first + i], marks[:, first + i]
+            unseen = len(rows) == 0
+            write_features(code, results[i], states[i], times[i], unseen, stack, stack_floats, known, column, mark)
+
+
+@allocating
+def _rows_in_time(code, words, begin, end):
+    """The places of an entity's records, by ts."""
+    width = code[RECORD_WORDS]
+    stamps = np.empty(end - begin, np.int64)
+    for i in range(end - begin):
+        stamps[i] = words[(begin + i) * width + TS]
+    rows = ascending(stamps)
+    for i in range(len(rows)):
+        rows[i] = (begin + rows[i]) * width
+    return rows
+
+
+@allocating
+def _arrivals(words, rows):
+    """The first instant at which each event can be seen."""
+    arrivals = np.empty(len(rows), np.int64)
+    for i in range(len(rows)):
+        arrivals[i] = max(words[rows[i] + TS], words[rows[i] + KNOWN_AT]) + 1
+    return arrivals
 
 
 @allocating
@@ -107,10 +119,11 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     mine = np.empty(len(rows) + 1, np.int64)
     count = gather(code, red, words, rows, 0, len(rows), mine)
     mine = mine[:count]
-    arrivals = np.empty(count, np.int64)
-    for i in range(count):
-        arrivals[i] = _arrival(words, mine[i])
+    arrivals = _arrivals(words, mine)
     turns = _turns_of(rows, order, mine)
+    if op in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
+        sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states)
+        return
     if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
@@ -119,27 +132,10 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
         for k in range(code[window + WIN_FIRST], code[window + WIN_FIRST] + code[window + WIN_REDUCTIONS]):
             reduction = code[REDUCTIONS_AT] + k * RDN_ROW
             if code[reduction + RDN_REDUCER] == reducer:
-                if op in (FIRST, LAST, LATEST):
-                    _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states)
+                if op == DISTINCT:
+                    _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, times, results, states)
                 else:
-                    _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, times, results, states)
-
-
-@allocating
-def _arrival(words, row):
-    """The first instant at which an event can be seen."""
-    return max(words[row + TS], words[row + KNOWN_AT]) + 1
-
-
-@allocating
-def _arrival_order(words, rows):
-    """The indices of an entity's records in the order of arrival."""
-    arrivals = np.empty(len(rows), np.int64)
-    ordered = True
-    for i in range(len(rows)):
-        arrivals[i] = _arrival(words, rows[i])
-        ordered &= i == 0 or arrivals[i - 1] <= arrivals[i]
-    return np.arange(len(rows)) if ordered else np.argsort(arrivals, kind="mergesort")
+                    _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states)
 
 
 @allocating
@@ -163,78 +159,42 @@ def _turns_of(rows, order, mine):
 
 
 @allocating
-def _tail(code, window, t):
-    """The least ts inside the window at ``t``."""
-    length = code[window + WIN_LENGTH]
-    return np.int64(NO_HEADER) if length == ENDLESS else floor_to(t - length, code[window + WIN_HOP])
-
-
-@allocating
-def _sweep_group(code, red, window, reduction, words, mine, arrivals, turns, times, results, states):
-    """Counts, exact sums and distinct values: events enter on arrival and leave at the tail, both exactly."""
+def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, times, results, states):
+    """Distinct values: events enter on arrival and leave at the tail; a value counts while any event holds it."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
     floats = acc.view(np.float64)
+    at = code[red + RED_ACC]
     numbers, holders = _number_values(code, red, words, mine)
     entered = np.zeros(len(mine), np.bool_)
-    held, enter, leave = 0, 0, 0
+    held, different, enter, leave = 0, 0, 0, 0
     for i in range(len(times)):
-        tail = _tail(code, window, times[i])
+        edge = tail(code, window, times[i])
         while enter < len(mine) and arrivals[turns[enter]] <= times[i]:
             event = turns[enter]
-            if words[mine[event] + TS] >= tail:
-                _shift(code, red, words, mine[event], numbers[event], holders, acc, 1)
+            if words[mine[event] + TS] >= edge:
+                different += holders[numbers[event]] == 0
+                holders[numbers[event]] += 1
                 entered[event] = True
                 held += 1
             enter += 1
-        while leave < len(mine) and words[mine[leave] + TS] < tail:
+        while leave < len(mine) and words[mine[leave] + TS] < edge:
             if entered[leave]:
-                _shift(code, red, words, mine[leave], numbers[leave], holders, acc, -1)
+                holders[numbers[leave]] -= 1
+                different -= holders[numbers[leave]] == 0
                 held -= 1
             leave += 1
-        acc[code[red + RED_ACC]] = held > 0
+        acc[at], acc[at + 1] = held > 0, different
         states[i, code[reduction + RDN_INDEX]] = conclude(
             code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
         )
 
 
 @allocating
-def _shift(code, red, words, row, number, holders, acc, sign):
-    """Puts one event into the accumulator, or takes it out again."""
-    op, at = code[red + RED_OP], code[red + RED_ACC] + 1
-    x = words[row + code[red + RED_VALUE]]
-    if op == COUNT:
-        acc[at] += sign
-    elif op == SUM_NARROW:
-        acc[at] += sign * x
-    elif op == SUM_WIDE:
-        _shift_wide(acc, at, x, x >> 63, sign)
-    elif op == DISTINCT:
-        holders[number] += sign
-        if holders[number] == (1 if sign > 0 else 0):
-            acc[at] += sign
-    else:
-        acc[at] += sign
-        _shift_wide(acc, at + 1, x, x >> 63, sign)
-        low, high = multiply(x, x)
-        _shift_wide(acc, at + 3, low, high, sign)
-
-
-@allocating
-def _shift_wide(acc, at, low, high, sign):
-    if sign > 0:
-        acc[at], acc[at + 1] = add_wide(acc[at], acc[at + 1], low, high)
-    else:
-        acc[at], acc[at + 1] = sub_wide(acc[at], acc[at + 1], low, high)
-
-
-@allocating
 def _number_values(code, red, words, mine):
-    """For DISTINCT: equal numbers for equal values, and how many events hold each; otherwise nothing of use."""
-    count = len(mine) if code[red + RED_OP] == DISTINCT else 0
-    numbers = np.zeros(len(mine), np.int64)
-    size = 4
-    while size < 2 * count:
-        size *= 2
+    """Equal numbers for equal values, and for each number how many events hold it: none yet."""
+    count = len(mine)
+    numbers = np.zeros(count, np.int64)
+    size = table_size(count)
     slots = np.full(size, -1, np.int64)
     value, width = code[red + RED_VALUE], code[red + RED_WORDS]
     different = 0
@@ -267,17 +227,17 @@ def _look_up(code, red, window, reduction, words, mine, arrivals, times, results
     floats = acc.view(np.float64)
     table = np.empty((0, 0), np.int64)
     op = code[red + RED_OP]
-    tail, head = 0, 0
+    oldest, head = 0, 0
     for i in range(len(times)):
-        edge = _tail(code, window, times[i])
-        while tail < len(mine) and words[mine[tail] + TS] < edge:
-            tail += 1
+        edge = tail(code, window, times[i])
+        while oldest < len(mine) and words[mine[oldest] + TS] < edge:
+            oldest += 1
         while head < len(mine) and words[mine[head] + TS] < times[i]:
             head += 1
         clear(code, red, acc)
         step = 1 if op == FIRST else -1
-        at = tail if op == FIRST else head - 1
-        while tail <= at < head and not _settled(code, red, words, mine[at], acc):
+        at = oldest if op == FIRST else head - 1
+        while oldest <= at < head and not _settled(code, red, words, mine[at], acc):
             if arrivals[at] <= times[i]:
                 lift(code, red, words, mine[at : at + 1], 1, acc, floats, table)
             at += step
@@ -316,7 +276,7 @@ def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, sta
             enter += 1
         for w in range(code[WINDOWS]):
             window = code[WINDOWS_AT] + w * WIN_ROW
-            edge = _tail(code, window, times[i])
+            edge = tail(code, window, times[i])
             while tails[w] < len(mine) and words[mine[tails[w]] + TS] < edge:
                 tails[w] += 1
             for k in range(code[window + WIN_FIRST], code[window + WIN_FIRST] + code[window + WIN_REDUCTIONS]):

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diptych.ground.values import Decimal, ListOf, ResultType, Timestamp, ValueType
+from diptych.compile.online.answers import Answers
+from diptych.ground.values import Decimal, ListOf, ResultType, String, Timestamp, ValueType
 from diptych.rows import values as rows
 from diptych.rows.fit import from_arrow
 from diptych.rows.values import Values
@@ -57,6 +58,28 @@ def as_declared(array: Array, type_: ResultType) -> Array:
             return _lists(array, element)
         case _:
             return array.cast(arrow_type(type_))
+
+
+def values_of(array: Array) -> Values:
+    """An array that engines take as Values; text is as wide as its longest."""
+    array = flat(array)
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        width = max(1, pc.max(pc.binary_length(array)).as_py() or 0)
+        return from_arrow(String(width), array).values
+    valid = np.asarray(array.is_valid().to_numpy(zero_copy_only=False))
+    zero = pa.scalar(0).cast(array.type)
+    return Values(pc.fill_null(array, zero).to_numpy(zero_copy_only=False), valid)
+
+
+def column_of_answers(answers: Answers, feature: int) -> Array:
+    """One feature of the kernel's answers as an array of its declared type."""
+    answer = answers.program.features[feature]
+    if not isinstance(answer.type, ListOf):
+        return rows.to_arrow(answer.type, answers.to_values(feature))
+    lists = answers.to_lists(feature)
+    values = rows.to_arrow(answer.type.element, lists.values)
+    absent = pa.array(answers.valid[answer.row] == 0)
+    return pa.ListArray.from_arrays(pa.array(lists.offsets, pa.int32()), values, mask=absent)
 
 
 def flat(array: Array) -> Array:

@@ -1,4 +1,4 @@
-"""History for a backfill: the events of a view, bucket by bucket of its entities, through the same door as ingestion."""
+"""History for a backfill: the events of a view, bucket by bucket of its entities, through the door of ingestion."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from diptych.compile.online.answers import Answers, BeforeHorizon, CorruptState, horizon_of, read
 from diptych.compile.online.program import Program
+from diptych.compile.online.settle import settle
 from diptych.ground.instants import instant, moment
 from diptych.ground.values import Timestamp
 from diptych.plan.nodes import REQUEST_TIME, Registry, Service, View
 from diptych.rows.evaluate import evaluate
-from diptych.rows.values import Values, constant
+from diptych.rows.values import constant
 from diptych.serve.addresses import Addresses
 from diptych.serve.answer import OnlineFeatures, RoleAnswers
 from diptych.serve.clock import Clock, system_clock
@@ -88,6 +88,11 @@ class OnlineReader:
         fetch = self._prepare(plan, entity_rows, at)
         return self._answer(plan, fetch, await self.store.get_many_async(fetch.keys) if fetch.keys else [])
 
+    def keys_of(self, features: Wanted, entity_rows: EntityRows) -> list[bytes]:
+        """The keys that a request reads in its one fetch."""
+        plan = self._plan(features, True)
+        return self._prepare(plan, entity_rows, 0).keys
+
     def warm(self, features: Wanted) -> None:
         """Prepare a service, and compile what it needs, before the first request arrives."""
         plan = self._plan(features, True)
@@ -156,18 +161,8 @@ def _read(view: ViewPlan, entities: Entities, states: list[bytes | None], now: i
     except (BeforeHorizon, CorruptState) as error:
         raise _named(error, view, entities.keys, states, now) from None
     if view.open_features:
-        _settle(view, answers, instants)
+        settle(answers, view.open_features)
     return answers
-
-
-def _settle(view: ViewPlan, answers: Answers, instants: npt.NDArray[np.int64]) -> None:
-    """Evaluate the finishes that the kernel leaves open: text, calendars."""
-    times = Values(instants, np.ones(len(instants), np.bool_))
-    for row, feature, reductions in view.program.open_features:
-        if row in view.open_features:
-            columns = {f"r{index}": answers.reduction(index) for index in reductions}
-            columns[REQUEST_TIME] = times
-            answers.settle(row, evaluate(feature.finish, columns, len(instants)))
 
 
 def _named(

@@ -13,9 +13,7 @@ The whole life of a view's state, without any store::
     answers.to_values(feature)                      # or typed columns; lists: answers.to_lists(feature)
     answers.valid, answers.status                   # (answers, entities) uint8; rows as program.features
 
-    for row, feature, reductions in program.open_features:    # finishes with text or calendars
-        columns = {f"r{index}": answers.reduction(index) for index in reductions}
-        answers.settle(row, evaluate(feature.finish, columns, len(instants)))
+    settle(answers)                                 # finishes with text or calendars: program.open_features
 
     folded = fold(program, state, now=..., fold_lag=..., oldest_commit=..., generation=...)
     if folded is not None:                          # None: not shorter
@@ -37,6 +35,8 @@ from diptych.compile.online.folding import Folded, Seeds, fold, fold_sorted
 from diptych.compile.online.layout import Layout
 from diptych.compile.online.program import Program
 from diptych.compile.online.records import pack
+from diptych.compile.online.settle import settle
+from diptych.compile.online.sweeping import Gathering, Sweep
 from diptych.compile.online.warm import warm_up
 
 __all__ = [
@@ -44,14 +44,17 @@ __all__ = [
     "BeforeHorizon",
     "CorruptState",
     "Folded",
+    "Gathering",
     "Layout",
     "Lists",
     "Program",
     "Seeds",
+    "Sweep",
     "fold",
     "fold_sorted",
     "horizon_of",
     "pack",
     "read",
+    "settle",
     "warm_up",
 ]

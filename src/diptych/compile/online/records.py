@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from diptych.compile.online.layout import FLAG_BITS, InputPlace, Layout
 from diptych.ground.values import Enum, Float64, String
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.rows.values import Values
 
 Words = npt.NDArray[np.int64]
@@ -28,18 +28,30 @@ def pack(
     ``ts`` and ``known_at`` are instants, ``event_id`` 64-bit hashes. ``inputs`` and ``conditions`` are in the order of
     the view's; a condition is true or not (null is not). Rows must have passed the door: text fits its type.
     """
-    count = len(ts)
-    records = np.zeros((count, layout.record_words), dtype=np.int64)
-    records[:, k.TS] = ts
-    records[:, k.KNOWN_AT] = known_at
-    records[:, k.EVENT_ID] = event_id.view(np.int64)
+    return np.ascontiguousarray(pack_columns(layout, ts, known_at, event_id, inputs, conditions).T)
+
+
+def pack_columns(
+    layout: Layout,
+    ts: Words,
+    known_at: Words,
+    event_id: npt.NDArray[np.int64] | npt.NDArray[np.uint64],
+    inputs: Sequence[Values],
+    conditions: Sequence[npt.NDArray[np.bool_]],
+) -> Words:
+    """The raw records of n events word by word, (layout.record_words, n): the transpose of ``pack``."""
+    columns = np.empty((layout.record_words, len(ts)), dtype=np.int64)
+    columns[k.TS] = ts
+    columns[k.KNOWN_AT] = known_at
+    columns[k.EVENT_ID] = event_id.view(np.int64)
+    columns[k.FLAGS : k.FLAGS + layout.flag_words] = 0
     for place, values in zip(layout.inputs, inputs, strict=True):
         if place.flag is not None:
-            records[:, place.offset : place.offset + place.words] = _encode(place, values)
-            _set_flags(records, place.flag, values.valid)
+            columns[place.offset : place.offset + place.words] = _encode(place, values)
+            _set_flags(columns, place.flag, values.valid)
     for flag, truth in zip(layout.conditions, conditions, strict=True):
-        _set_flags(records, flag, truth)
-    return records
+        _set_flags(columns, flag, truth)
+    return columns
 
 
 def flag_place(flag: int) -> tuple[int, int]:
@@ -65,19 +77,19 @@ def sortable_float(bits: Words) -> Words:
     return bits ^ ((bits >> 63) & _MOST)
 
 
-def _set_flags(records: Words, flag: int, where: npt.NDArray[np.bool_]) -> None:
+def _set_flags(columns: Words, flag: int, where: npt.NDArray[np.bool_]) -> None:
     word, bit = flag_place(flag)
-    records[:, k.FLAGS + word] |= where.astype(np.int64) << bit
+    columns[k.FLAGS + word] |= where.astype(np.int64) << bit
 
 
 def _encode(place: InputPlace, values: Values) -> Words:
-    """(n, place.words) sortable words; zero where null, so that copies compare by what they say."""
+    """(place.words, n) sortable words; zero where null, so that copies compare by what they say."""
     match place.type:
         case String() | Enum():
-            words = sortable_text(values.data, place.words)
+            words = sortable_text(values.data, place.words).T
         case Float64():
             clean = np.where(values.valid, values.data, 0.0) + 0.0
-            words = sortable_float(clean.view(np.int64)).reshape(-1, 1)
+            words = sortable_float(clean.view(np.int64)).reshape(1, -1)
         case _:
-            words = values.data.astype(np.int64).reshape(-1, 1)
-    return np.where(values.valid[:, None], words, np.int64(0))
+            words = values.data.astype(np.int64, copy=False).reshape(1, -1)
+    return words if values.valid.all() else np.where(values.valid, words, np.int64(0))

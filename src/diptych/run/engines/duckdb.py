@@ -1,8 +1,9 @@
 """The embedded engine: compiled SQL on DuckDB, in a process of its own memory limit and time zone UTC."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,25 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from diptych.compile.sql import OVERFLOW, ROWS, CompiledView, compile_derived, compile_view
-from diptych.ground.instants import moment
 from diptych.plan.nodes import Derived, Feature, View
 from diptych.run.columns import Array, as_declared
-from diptych.run.engine import INSTANT, ROW_ID, key_column
-from diptych.run.engines.duckdb_scan import arrived, quoted, scan
-from diptych.run.errors import BadHistory, Overflow
+from diptych.run.engine import ROW_ID
+from diptych.run.engines.duckdb_open import open_history, session
+from diptych.run.engines.duckdb_scan import arrived, scan
+from diptych.run.errors import BadHistory, BadSpine, Overflow
 from diptych.run.frames import to_arrow
-from diptych.run.location import DatabaseTable, Files, Frame, Location
-
-_HISTORY = "history"
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A history within reach of a connection: what to select from, and the types of its columns."""
-
-    relation: str
-    types: Mapping[str, str]
-    text: bool
+from diptych.run.location import Location
+from diptych.run.overflow import refuse_overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,7 @@ class DuckDBEngine:
     def show_sql(self, view: View, history: Location, features: Sequence[str] | None = None) -> str:
         """The statements that ``compute`` runs, as text."""
         with self.connection() as connection:
-            opened = _open(connection, history, view.source.name)
+            opened = open_history(connection, history, view.source.name)
             reading = scan(view.source, opened.relation, opened.types, text=opened.text)
             compiled = compile_view(view, "duckdb", features=features, arrived=arrived(view.source, opened.types))
         return f'CREATE TEMP VIEW "raw" AS {reading};\n\n{compiled.sql};\n'
@@ -94,59 +85,37 @@ class DuckDBEngine:
         *,
         evidence: bool,
     ) -> CompiledView:
-        opened = _open(connection, history, view.source.name)
+        opened = open_history(connection, history, view.source.name)
         connection.execute(
             f'CREATE TEMP VIEW "raw" AS {scan(view.source, opened.relation, opened.types, text=opened.text)}'
         )
         with_arrival = arrived(view.source, opened.types)
         return compile_view(view, "duckdb", features=features, evidence=evidence, arrived=with_arrival)
 
-    @contextmanager
-    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def query(self, spine: str | Path, frames: Mapping[str, Any] | None = None) -> pa.Table:
+        """A spine that is not a frame: the path of Parquet files, or one SQL query over such files and ``frames``.
+
+        Rows come in the order of the file or of the query's ORDER BY. Raises BadSpine where it cannot be read.
+        """
+        text = str(spine)
+        is_path = isinstance(spine, Path) or text.endswith(".parquet")
+        with self.connection() as connection:
+            connection.execute("SET preserve_insertion_order = true; SET python_enable_replacements = false")
+            for name, frame in (frames or {}).items():
+                connection.register(name, to_arrow(frame))
+            try:
+                if not is_path and len(duckdb.extract_statements(text)) != 1:
+                    raise BadSpine(f"a spine is one query, this text is several: {text!r}")
+                relation = connection.read_parquet(text) if is_path else connection.sql(text)
+                if relation is None:
+                    raise BadSpine(f"a spine is a query that gives rows, this text gives none: {text!r}")
+                return relation.to_arrow_table()
+            except duckdb.Error as error:
+                raise BadSpine(f"cannot read the spine {text!r}: {error}") from error
+
+    def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A fresh in-memory database with the engine's settings, closed at the end."""
-        connection = duckdb.connect(":memory:", config=self._config())
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection
-        finally:
-            connection.close()
-
-    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
-        given: dict[str, Any] = {
-            "memory_limit": self.memory_limit,
-            "threads": self.threads,
-            "temp_directory": self.temp_directory,
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-        }
-        return {name: value for name, value in given.items() if value is not None}
-
-
-def _open(connection: duckdb.DuckDBPyConnection, history: Location, source: str) -> Opened:
-    """Bring a history within reach of the connection."""
-    match history:
-        case Frame(data):
-            connection.register(_HISTORY, to_arrow(data))
-            relation, text = _HISTORY, False
-        case DatabaseTable(database, table):
-            connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
-            parts = ".".join(quoted(part) for part in table.split("."))
-            relation, text = f"{_HISTORY}.{parts}", False
-        case Files() as files:
-            text = files.kind == "csv"
-            reader = "read_csv" if text else "read_parquet"
-            options = ", all_varchar = true, header = true" if text else ""
-            relation = f"{reader}({_text(files.path)}{options})"
-    try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except duckdb.Error as error:
-        raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
-    return Opened(relation, {row[0]: row[1] for row in described}, text)
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"
+        return session(self.memory_limit, self.threads, self.temp_directory)
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, what: str) -> pa.Table:
@@ -163,14 +132,8 @@ def _declared(answers: pa.Table, feature: Feature) -> Any:
 
 
 def _refuse_overflow(view: View, answers: pa.Table, spine: pa.Table) -> None:
-    """Training stops at a sum that leaves int64, and says whose and when."""
     wrong = np.flatnonzero(pc.is_valid(answers[OVERFLOW]).to_numpy())
-    if not len(wrong):
-        return
-    row = int(answers[ROW_ID][int(wrong[0])].as_py())
-    key = {field.name: spine[key_column(field.name)][row].as_py() for field in view.entity.keys}
-    t = int(spine[INSTANT][row].as_py())
-    raise Overflow(
-        f"feature {view.name}:{answers[OVERFLOW][int(wrong[0])].as_py()} leaves int64 in {len(wrong)} rows, the first "
-        f"for {key} at {moment(t).isoformat()} (t={t}); sum a smaller unit, a shorter window, or a Float64"
-    )
+    if len(wrong):
+        first = int(wrong[0])
+        row = int(answers[ROW_ID][first].as_py())
+        refuse_overflow(view, answers[OVERFLOW][first].as_py(), row, len(wrong), spine)
