@@ -14,7 +14,7 @@ from diptych.compile.online import Program, fold, fold_sorted, pack, read, warm_
 from diptych.ground.expression import Literal, Op
 from diptych.ground.instants import DAY, HOUR, MINUTE
 from diptych.ground.values import Bool, Int64, String
-from diptych.kernel.code import HEADER_WORDS
+from diptych.kernel.places import HEADER_WORDS
 from diptych.plan.nodes import Kind, View, Window
 from diptych.rows.values import Values
 from diptych.testing.build import Building, call, column, mean, rate, since, source, std

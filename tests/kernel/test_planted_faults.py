@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diptych.compile.online import Folded, Program, answers, fold, folding
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from tests.kernel.life import LAG, POOL, Entity, live, random_entity
 from tests.kernel.mutants import python_kernel
 

@@ -18,8 +18,8 @@ from diptych.compile.online import (
     warm_up,
 )
 from diptych.ground.values import Bool, Float64, Int64, String
-from diptych.kernel import code as k
 from diptych.kernel import jit
+from diptych.kernel import places as k
 from diptych.plan.nodes import Kind, Window
 from diptych.reference import Judge
 from diptych.testing.build import Building, column, source

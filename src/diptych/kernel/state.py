@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating, inner
+from diptych.kernel.places import (
     CORRUPT,
     DISTINCTS,
     EVENT_ID,
@@ -17,7 +18,6 @@ from diptych.kernel.code import (
     SOUND,
     TILE_WORDS,
 )
-from diptych.kernel.jit import allocating, inner
 from diptych.kernel.words import compare_copies, mix
 
 

@@ -7,7 +7,8 @@ than a word travel as limbs of 32 bits, so that everything that is added and tak
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     ENDLESS,
@@ -33,7 +34,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import allocating
 from diptych.kernel.words import add_wide, floor_to, multiply
 
 _LIMB = np.int64(32)

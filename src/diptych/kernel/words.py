@@ -6,7 +6,8 @@ values. Signed and unsigned words never meet in one expression here: numba would
 
 import numpy as np
 
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating, inner
+from diptych.kernel.places import (
     FLAGS,
     FLOATING,
     KNOWN_AT,
@@ -20,7 +21,6 @@ from diptych.kernel.code import (
     TEXT,
     TS,
 )
-from diptych.kernel.jit import allocating, inner
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
