@@ -1,9 +1,11 @@
-"""A small team's repository with a short history, and the command as a process of its own."""
+"""A small team's repository with a short history, and the command run in it."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from diptych.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -51,24 +55,41 @@ risk = dt.FeatureService(
 
 
 @dataclass(frozen=True)
+class Done:
+    """What a call left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
 class Team:
-    """A team's repository; every call of ``diptych`` is a process."""
+    """A team's repository, and the command run in it: in this process, or (``process``) in one of its own."""
 
     folder: Path
 
-    def run(self, *args: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *args: str, code: int = 0) -> Done:
+        out, err, ended = io.StringIO(), io.StringIO(), 0
+        with chdir(self.folder), redirect_stdout(out), redirect_stderr(err):
+            try:
+                main(args)
+            except SystemExit as exit:
+                ended = exit.code if isinstance(exit.code, int) else 0
+        return _checked(args, Done(ended, out.getvalue(), err.getvalue()), code)
+
+    def process(self, *args: str, code: int = 0) -> Done:
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "160", "NO_COLOR": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "diptych", *args],
             cwd=self.folder,
             env=environment,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
+        return _checked(args, Done(done.returncode, done.stdout, done.stderr), code)
 
     def json(self, *args: str, code: int = 0) -> Any:
         """What a call reports as JSON; standard output must hold nothing else."""
@@ -85,6 +106,11 @@ class Team:
         return name
 
 
+def _checked(args: tuple[str, ...], done: Done, code: int) -> Done:
+    assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
 def order_table(first: int, last: int) -> pa.Table:
     """Orders of customers a and b, one each half hour."""
     numbers = range(first, last)
@@ -97,6 +123,14 @@ def order_table(first: int, last: int) -> pa.Table:
             "amount": [number % 100 for number in numbers],
         }
     )
+
+
+@pytest.fixture(autouse=True)
+def _wide_and_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output as where there is no terminal, wide enough that no word that a test looks for is broken."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
 
 
 @pytest.fixture

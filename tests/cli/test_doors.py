@@ -34,7 +34,7 @@ def test_help_is_quick(team: Team) -> None:
     seconds = []
     for _ in range(3):
         begun = time.perf_counter()
-        team.run("--help")
+        team.process("--help")
         seconds.append(time.perf_counter() - begun)
     assert min(seconds) < 1.5
 
@@ -64,6 +64,16 @@ def test_every_mistake_is_told_at_once_with_place_and_hint(team: Team) -> None:
     plain = team.json("plan", code=2)["error"]
     assert [mistake["where"].partition(":")[0] for mistake in plain["mistakes"]] == ["feature_repo/shop.py"] * 2
     assert "Traceback" in team.run("plan", "--debug", code=2).stderr
+
+
+def test_a_process_ends_with_the_exit_code_and_keeps_its_two_outputs_apart(team: Team) -> None:
+    team.define(text=DEFINITIONS.replace('dt.sum("amount"', 'dt.sum("amont"').replace('"WINDOW"', '"1h"'))
+    told = team.process("plan", code=2)
+    assert told.stdout == ""
+    assert "did you mean 'amount'?" in told.stderr
+    plain = team.process("plan", "--json", code=2)
+    assert json.loads(plain.stdout)["error"]["type"] == "RegistryError"
+    assert plain.stderr == ""
 
 
 def test_no_project_is_a_wrong_call(tmp_path: Path) -> None:
@@ -133,7 +143,7 @@ def test_init_lays_down_the_repository_and_overwrites_nothing(tmp_path: Path) ->
 def test_a_fresh_repository_goes_all_the_way(tmp_path: Path) -> None:
     """The real one: init with its data, plan, apply up to a cut, ingest a source, ask."""
     team = Team(tmp_path)
-    made = json.loads(team.run("init", "--json").stdout)
+    made = json.loads(team.process("init", "--json").stdout)
     assert made["data"]
     assert "diptych plan" in made["next"][0]
     assert len([step for step in team.json("plan")["steps"] if step["step"] == "backfill"]) == 8
@@ -141,6 +151,7 @@ def test_a_fresh_repository_goes_all_the_way(tmp_path: Path) -> None:
     assert len(applied["filled"]) == 8
     done = team.json("ingest", "departures", "data/flights/departures.parquet")
     assert 700 < done["events"] < 1_500
-    found = team.json("get", "ramp_board", "origin=JFK", "carrier=B6", "--at", "2014-01-01T05:30:00")
+    asked = team.process("get", "ramp_board", "origin=JFK", "carrier=B6", "--at", "2014-01-01T05:30:00", "--json")
+    found = json.loads(asked.stdout)
     assert found["values"]["origin__recency"][0] > 0
     assert found["statuses"]["origin__recency"] == ["PRESENT"]

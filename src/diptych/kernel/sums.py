@@ -7,11 +7,11 @@ than a word travel as limbs of 32 bits, so that everything that is added and tak
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
-from diptych.kernel.jit import allocating
-from diptych.kernel.places import (
+from diptych.kernel.code import (
     ACC_WORDS,
     COUNT,
     ENDLESS,
+    MOMENTS_EXACT,
     NO_HEADER,
     RDN_INDEX,
     RDN_REDUCER,
@@ -22,7 +22,9 @@ from diptych.kernel.places import (
     RED_ROW,
     RED_VALUE,
     REDUCERS_AT,
+    REDUCTIONS,
     REDUCTIONS_AT,
+    RESULT_WORDS,
     SUM_NARROW,
     SUM_WIDE,
     TS,
@@ -34,6 +36,7 @@ from diptych.kernel.places import (
     WINDOWS,
     WINDOWS_AT,
 )
+from diptych.kernel.jit import allocating
 from diptych.kernel.words import add_wide, floor_to, multiply
 
 _LIMB = np.int64(32)
@@ -48,46 +51,51 @@ def tail(code, window, t):
 
 
 @allocating
-def sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states):
-    """Writes the results of all reductions of one reducer, for one entity; ``mine``: its records by ts."""
+def sweep_sums(code, reducer, words, mine, turns, seen_at, times, results, states):
+    """Writes the results of all reductions of one reducer, for one entity.
+
+    ``mine``: its records by ts; ``turns``: their indices by arrival, ``seen_at``: the instants of arrival in that order.
+    """
     red = code[REDUCERS_AT] + reducer * RED_ROW
     acc = np.zeros(code[ACC_WORDS], np.int64)
     floats = acc.view(np.float64)
     windows = _windows_of(code, reducer)
     limbs = _limbs(code, red, words, mine)
-    width, count = 1 + limbs.shape[1], len(mine)
-    stamps = np.empty(count, np.int64)
+    count = len(mine)
+    stamps, arrivals = np.empty(count, np.int64), np.empty(count, np.int64)
     for i in range(count):
         stamps[i] = words[mine[i] + TS]
-    arrived = np.zeros(width, np.int64)
-    gone = np.zeros((len(windows), width), np.int64)
+        arrivals[turns[i]] = seen_at[i]
+    arrived = np.zeros((1, 1 + limbs.shape[0]), np.int64)
+    gone = np.zeros((len(windows), 1 + limbs.shape[0]), np.int64)
     left = np.zeros(len(windows), np.int64)
     enter = 0
     for i in range(len(times)):
         t = times[i]
-        while enter < count and arrivals[turns[enter]] <= t:
+        most = left.max()
+        while enter < count and seen_at[enter] <= t:
             event = turns[enter]
-            _add(arrived, limbs, event)
-            for w in range(len(windows)):
-                if event < left[w]:  # it arrives after its own time in the window
-                    _add(gone[w], limbs, event)
+            _add(arrived, 0, limbs, event)
+            if event < most:  # it arrives when some window has passed it
+                for w in range(len(windows)):
+                    if event < left[w]:
+                        _add(gone, w, limbs, event)
             enter += 1
         for w in range(len(windows)):
             edge = tail(code, windows[w], t)
-            event = left[w]
-            while event < count and stamps[event] < edge:
-                if arrivals[event] <= t:
-                    _add(gone[w], limbs, event)
-                event += 1
-            left[w] = event
-            _put(code, red, arrived, gone[w], acc)
+            end = left[w]
+            while end < count and stamps[end] < edge:
+                end += 1
+            _leave(gone, w, limbs, arrivals, left[w], end, t)
+            left[w] = end
+            _put(code, red, arrived, gone, w, acc)
             first = code[windows[w] + WIN_FIRST]
             for k in range(first, first + code[windows[w] + WIN_REDUCTIONS]):
                 reduction = code[REDUCTIONS_AT] + k * RDN_ROW
                 if code[reduction + RDN_REDUCER] == reducer:
-                    states[i, code[reduction + RDN_INDEX]] = conclude(
-                        code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-                    )
+                    at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+                    state = conclude(code, red, reduction, words, acc, floats, results, at)
+                    states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating
@@ -108,51 +116,66 @@ def _windows_of(code, reducer):
 
 @allocating
 def _limbs(code, red, words, mine):
-    """What each record adds beside one to the count: (records, limbs)."""
+    """What each record adds beside one to the count: (limbs, records)."""
     op, value = code[red + RED_OP], code[red + RED_VALUE]
-    if op == COUNT:
-        return np.empty((len(mine), 0), np.int64)
-    if op == SUM_NARROW:
-        limbs = np.empty((len(mine), 1), np.int64)
-        for i in range(len(mine)):
-            limbs[i, 0] = words[mine[i] + value]
-        return limbs
-    limbs = np.empty((len(mine), 2 if op == SUM_WIDE else 6), np.int64)
-    for i in range(len(mine)):
+    size = 0 if op == COUNT else 1 if op == SUM_NARROW else 2 if op == SUM_WIDE else 6
+    limbs = np.empty((size, len(mine)), np.int64)
+    for i in range(len(mine) if size > 0 else 0):
         x = words[mine[i] + value]
-        limbs[i, 0], limbs[i, 1] = x & _MASK, x >> _LIMB
-        if op != SUM_WIDE:
+        if op == SUM_NARROW:
+            limbs[0, i] = x
+        else:
+            limbs[0, i], limbs[1, i] = x & _MASK, x >> _LIMB
+        if op == MOMENTS_EXACT:
             low, high = multiply(x, x)
-            limbs[i, 2], limbs[i, 3] = low & _MASK, (low >> _LIMB) & _MASK
-            limbs[i, 4], limbs[i, 5] = high & _MASK, high >> _LIMB
+            limbs[2, i], limbs[3, i] = low & _MASK, (low >> _LIMB) & _MASK
+            limbs[4, i], limbs[5, i] = high & _MASK, high >> _LIMB
     return limbs
 
 
 @allocating
-def _add(total, limbs, event):
-    total[0] += 1
-    for k in range(limbs.shape[1]):
-        total[1 + k] += limbs[event, k]
+def _add(totals, row, limbs, event):
+    totals[row, 0] += 1
+    for k in range(limbs.shape[0]):
+        totals[row, 1 + k] += limbs[k, event]
 
 
 @allocating
-def _put(code, red, arrived, gone, acc):
+def _leave(gone, row, limbs, arrivals, begin, end, t):
+    """Takes in what leaves a window: the records of a stretch that had arrived."""
+    count = np.int64(0)
+    for event in range(begin, end):
+        count += arrivals[event] <= t
+    gone[row, 0] += count
+    for k in range(limbs.shape[0]):
+        total = np.int64(0)
+        for event in range(begin, end):
+            total += limbs[k, event] if arrivals[event] <= t else 0
+        gone[row, 1 + k] += total
+
+
+@allocating
+def _put(code, red, arrived, gone, row, acc):
     """The difference of two totals as the reducer's accumulator."""
     op, at = code[red + RED_OP], code[red + RED_ACC]
-    held = arrived[0] - gone[0]
+    held = arrived[0, 0] - gone[row, 0]
     acc[at] = held > 0
     if op == COUNT:
         acc[at + 1] = held
     elif op == SUM_NARROW:
-        acc[at + 1] = arrived[1] - gone[1]
+        acc[at + 1] = arrived[0, 1] - gone[row, 1]
+    elif op == SUM_WIDE:
+        acc[at + 1], acc[at + 2] = _joined(arrived, gone, row, 1)
     else:
-        low, high = arrived[1] - gone[1], arrived[2] - gone[2]
-        to = at + 1
-        if op != SUM_WIDE:
-            acc[at + 1] = held
-            to = at + 2
-        acc[to], acc[to + 1] = add_wide(high << _LIMB, high >> _LIMB, low, np.int64(0))
-        if op != SUM_WIDE:
-            second, top = arrived[4] - gone[4], arrived[6] - gone[6]
-            low, high = add_wide(second << _LIMB, second >> _LIMB, arrived[3] - gone[3], np.int64(0))
-            acc[to + 2], acc[to + 3] = add_wide(low, high, np.int64(0), (arrived[5] - gone[5]) + (top << _LIMB))
+        acc[at + 1] = held
+        acc[at + 2], acc[at + 3] = _joined(arrived, gone, row, 1)
+        low, high = _joined(arrived, gone, row, 3)
+        above, _ = _joined(arrived, gone, row, 5)
+        acc[at + 4], acc[at + 5] = low, high + above
+
+
+@allocating
+def _joined(arrived, gone, row, k):
+    """The 128 bits of two limbs, the lower one at ``k``."""
+    low, high = arrived[0, k] - gone[row, k], arrived[0, k + 1] - gone[row, k + 1]
+    return add_wide(high << _LIMB, high >> _LIMB, low, np.int64(0))

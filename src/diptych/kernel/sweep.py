@@ -64,8 +64,9 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
     """Answers every feature of a view at every instant.
 
     ``words``: raw records; those of entity e are, in any order, the records ``begins[e]`` to ``ends[e]``. ``instants``
-    int64: those of entity e are, ascending, ``query_begins[e]`` to ``query_ends[e]``. ``out`` and ``marks`` are written
-    as ``point.read_points`` writes them, one column per instant; there are no faults.
+    int64: those of entity e are, ascending, ``query_begins[e]`` to ``query_ends[e]``. ``out`` (instants, OUTPUT_WORDS)
+    int64 and ``marks`` (instants, 2 * FEATURES) uint8 are written: of each instant the words of every feature; their
+    validity, then their status.
     """
     stack = np.zeros(code[STACK_WORDS], np.int64)
     stack_floats = stack.view(np.float64)
@@ -78,15 +79,16 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
         rows = _rows_in_time(code, words, begins[entity], ends[entity])
         rows = rows[: drop_repeats(code, words, rows, len(rows))]
         turns = ascending(_arrivals(words, rows))
-        results = np.zeros((len(times), code[RESULT_WORDS]), np.int64)
-        states = np.zeros((len(times), code[REDUCTIONS]), np.int64)
+        results = np.zeros(len(times) * code[RESULT_WORDS], np.int64)
+        states = np.zeros(len(times) * code[REDUCTIONS], np.int64)
         for i in range(code[REDUCERS]):
             if code[code[REDUCERS_AT] + i * RED_ROW + RED_USES] > 0:
                 _sweep_reducer(code, i, words, rows, turns, times, results, states)
         for i in range(len(times)):
-            column, mark = out[:, first + i], marks[:, first + i]
-            unseen = len(rows) == 0
-            write_features(code, results[i], states[i], times[i], unseen, stack, stack_floats, known, column, mark)
+            here = results[i * code[RESULT_WORDS] : (i + 1) * code[RESULT_WORDS]]
+            state = states[i * code[REDUCTIONS] : (i + 1) * code[REDUCTIONS]]
+            unseen, column, mark = len(rows) == 0, out[first + i], marks[first + i]
+            write_features(code, here, state, times[i], unseen, stack, stack_floats, known, column, mark)
 
 
 @allocating
@@ -122,7 +124,7 @@ def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
     arrivals = _arrivals(words, mine)
     turns = _turns_of(rows, order, mine)
     if op in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
-        sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states)
+        sweep_sums(code, reducer, words, mine, turns, arrivals[turns], times, results, states)
         return
     if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
@@ -184,9 +186,9 @@ def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, 
                 held -= 1
             leave += 1
         acc[at], acc[at + 1] = held > 0, different
-        states[i, code[reduction + RDN_INDEX]] = conclude(
-            code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-        )
+        at_result = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+        state = conclude(code, red, reduction, words, acc, floats, results, at_result)
+        states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating
@@ -241,9 +243,9 @@ def _look_up(code, red, window, reduction, words, mine, arrivals, times, results
             if arrivals[at] <= times[i]:
                 lift(code, red, words, mine[at : at + 1], 1, acc, floats, table)
             at += step
-        states[i, code[reduction + RDN_INDEX]] = conclude(
-            code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-        )
+        at_result = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+        state = conclude(code, red, reduction, words, acc, floats, results, at_result)
+        states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating
@@ -283,9 +285,9 @@ def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, sta
                 reduction = code[REDUCTIONS_AT] + k * RDN_ROW
                 if code[reduction + RDN_REDUCER] == reducer:
                     _combine_from(code, red, tree, leaves, tails[w], acc, floats)
-                    states[i, code[reduction + RDN_INDEX]] = conclude(
-                        code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-                    )
+                    at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+                    state = conclude(code, red, reduction, words, acc, floats, results, at)
+                    states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating

@@ -100,7 +100,7 @@ class DuckDBEngine:
         text = str(spine)
         is_path = isinstance(spine, Path) or text.endswith(".parquet")
         with self.connection() as connection:
-            connection.execute("SET preserve_insertion_order = true")
+            connection.execute("SET preserve_insertion_order = true; SET python_enable_replacements = false")
             for name, frame in (frames or {}).items():
                 connection.register(name, to_arrow(frame))
             try:

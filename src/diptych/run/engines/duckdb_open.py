@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from diptych.run.engines.duckdb_scan import quoted
-from diptych.run.errors import BadHistory
+from diptych.run.errors import BadHistory, BadSpine
 from diptych.run.frames import to_arrow
 from diptych.run.location import DatabaseTable, Files, Frame, Location
 
@@ -50,7 +50,7 @@ def open_history(connection: duckdb.DuckDBPyConnection, history: Location, sourc
     try:
         relation = _relation(connection, history)
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except duckdb.Error as error:
+    except (duckdb.Error, BadSpine) as error:
         raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
     return Opened(relation, {row[0]: row[1] for row in described}, text)
 
