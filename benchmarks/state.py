@@ -15,6 +15,7 @@ the answers of the folded states are compared with those of the raw ones.
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def states(program: Program, table: pa.Table, entities: int, repeat: int = 5) ->
             program, records, offsets, now=END, fold_lag=0, oldest_commit=None, generations=generations, seed=1
         )
         spent.append(time.perf_counter() - begun)
-    raw = [records[begin:end].tobytes() for begin, end in zip(offsets, offsets[1:], strict=False)]
+    raw = [records[begin:end].tobytes() for begin, end in itertools.pairwise(offsets)]
     return States(program, raw, seeds.states(), 1e6 * min(spent[1:]) / len(records))
 
 

@@ -174,7 +174,13 @@ def report(found: dict[int, dict[str, Run]], rows: int) -> Table:
     for events, runs in found.items():
         for name, run in runs.items():
             over, over_cpu = run.seconds / runs[PEER].seconds, run.cpu / runs[PEER].cpu
-            figures = [f"{run.seconds:.2f}", f"{run.cpu:.2f}", f"{run.peak / 1e6:,.0f}", f"{over:.2f}", f"{over_cpu:.2f}"]
+            figures = [
+                f"{run.seconds:.2f}",
+                f"{run.cpu:.2f}",
+                f"{run.peak / 1e6:,.0f}",
+                f"{over:.2f}",
+                f"{over_cpu:.2f}",
+            ]
             table.add_row(f"{events:,}", LABELS[name], *figures, f"{rows / run.seconds:,.0f}")
         table.add_section()
     return table

@@ -1,4 +1,4 @@
-"""``parity``: is what serving answers what training sees?"""
+"""The commands under ``parity``, which answer one question: does serving answer what training sees."""
 
 import secrets
 import tempfile

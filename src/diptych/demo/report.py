@@ -101,7 +101,7 @@ def _verdict_panel(outcome: Outcome) -> Panel:
     verdict = outcome.verdict
     judged = sum(panel.judged for panel in verdict.panels)
     if outcome.passed:
-        text = f"{verdict.compared:,} values compared, {verdict.mismatches} mismatches; the judge agrees on {judged:,} more"
+        text = f"{verdict.compared:,} values compared, 0 mismatches; the judge agrees on {judged:,} of them"
         return Panel(Text(text, style="bold green"), title="both panels are one picture", expand=False)
     reason = "values differ" if verdict.mismatches else "a hard case never occurred, so this proves nothing about it"
     text = f"{verdict.compared:,} values compared, {verdict.mismatches} mismatches: {reason}"

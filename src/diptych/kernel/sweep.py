@@ -11,21 +11,22 @@ with the number of events per window.
 import numpy as np
 
 from diptych.kernel.accumulate import clear, combine, conclude, gather, lift
+from diptych.kernel.jit import allocating, long_entry
+from diptych.kernel.order import ascending
 from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     DISTINCT,
     FIRST,
     KNOWN_AT,
-    LAST,
     LATEST,
     MAX,
     MIN,
     MOMENTS_EXACT,
     MOMENTS_FLOAT,
+    RDN_INDEX,
     RDN_REDUCER,
     RDN_RESULT,
-    RDN_INDEX,
     RDN_ROW,
     RECORD_WORDS,
     RED_ACC,
@@ -52,8 +53,6 @@ from diptych.kernel.places import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import allocating, long_entry
-from diptych.kernel.order import ascending
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats, table_size
 from diptych.kernel.sums import sweep_sums, tail

@@ -1,5 +1,6 @@
 """Many instants per entity, entities side by side: events gathered batch by batch, then every question answered."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,4 +103,4 @@ def _pieces(load: Whole, count: int) -> Iterator[tuple[int, int]]:
     goals = np.arange(1, count + 1) * (int(total[-1]) if len(total) else 0) // count
     cuts = np.unique(np.concatenate([[0], np.searchsorted(total, goals) + 1, [len(load)]]))
     cuts = cuts[cuts <= len(load)].tolist()
-    yield from zip(cuts, cuts[1:], strict=False)
+    yield from itertools.pairwise(cuts)
