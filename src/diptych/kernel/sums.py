@@ -7,7 +7,7 @@ than a word travel as limbs of 32 bits, so that everything that is added and tak
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
-from diptych.kernel.code import (
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     ENDLESS,
