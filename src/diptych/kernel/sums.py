@@ -7,6 +7,7 @@ than a word travel as limbs of 32 bits, so that everything that is added and tak
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
+from diptych.kernel.jit import allocating
 from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
@@ -36,7 +37,6 @@ from diptych.kernel.places import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import allocating
 from diptych.kernel.words import add_wide, floor_to, multiply
 
 _LIMB = np.int64(32)
