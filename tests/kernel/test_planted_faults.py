@@ -53,6 +53,7 @@ FAULTS = (
         "placement",
         "elif stands and words[rows[chain[i]] + TS] >= horizon:",
         "elif False:",
+        dedup_window=1,
     ),
     Fault(
         "2 every copy of a counted event goes",

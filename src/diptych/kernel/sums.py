@@ -7,11 +7,11 @@ than a word travel as limbs of 32 bits, so that everything that is added and tak
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
-from diptych.kernel.jit import allocating
 from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     ENDLESS,
+    MOMENTS_EXACT,
     NO_HEADER,
     RDN_INDEX,
     RDN_REDUCER,
@@ -21,11 +21,15 @@ from diptych.kernel.places import (
     RED_OP,
     RED_ROW,
     RED_VALUE,
+    REDUCERS,
     REDUCERS_AT,
+    REDUCTIONS,
     REDUCTIONS_AT,
+    RESULT_WORDS,
+    SEEN,
     SUM_NARROW,
     SUM_WIDE,
-    TS,
+    VALID,
     WIN_FIRST,
     WIN_HOP,
     WIN_LENGTH,
@@ -34,6 +38,7 @@ from diptych.kernel.places import (
     WINDOWS,
     WINDOWS_AT,
 )
+from diptych.kernel.jit import allocating
 from diptych.kernel.words import add_wide, floor_to, multiply
 
 _LIMB = np.int64(32)
@@ -48,58 +53,68 @@ def tail(code, window, t):
 
 
 @allocating
-def sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states):
-    """Writes the results of all reductions of one reducer, for one entity; ``mine``: its records by ts."""
-    red = code[REDUCERS_AT] + reducer * RED_ROW
+def sweep_sums(code, chosen, words, mine, stamps, arrivals, turns, times, results, states):
+    """Writes the results of all reductions of the reducers ``chosen``, which take the same records of one entity.
+
+    ``mine``: these records by ts; ``stamps`` and ``arrivals``: when they happened and can first be seen; ``turns``:
+    their indices by arrival.
+    """
     acc = np.zeros(code[ACC_WORDS], np.int64)
     floats = acc.view(np.float64)
-    windows = _windows_of(code, reducer)
-    limbs = _limbs(code, red, words, mine)
-    width, count = 1 + limbs.shape[1], len(mine)
-    stamps = np.empty(count, np.int64)
-    for i in range(count):
-        stamps[i] = words[mine[i] + TS]
-    arrived = np.zeros(width, np.int64)
-    gone = np.zeros((len(windows), width), np.int64)
+    windows = _windows_of(code, chosen)
+    first_limb, limbs = _limbs_of(code, chosen, words, mine)
+    count = len(mine)
+    arrived = np.zeros((1, 1 + limbs.shape[0]), np.int64)
+    gone = np.zeros((len(windows), 1 + limbs.shape[0]), np.int64)
     left = np.zeros(len(windows), np.int64)
     enter = 0
     for i in range(len(times)):
         t = times[i]
+        most = left.max()
         while enter < count and arrivals[turns[enter]] <= t:
             event = turns[enter]
-            _add(arrived, limbs, event)
-            for w in range(len(windows)):
-                if event < left[w]:  # it arrives after its own time in the window
-                    _add(gone[w], limbs, event)
+            _add(arrived, 0, limbs, event)
+            if event < most:  # it arrives when some window has passed it
+                for w in range(len(windows)):
+                    if event < left[w]:
+                        _add(gone, w, limbs, event)
             enter += 1
         for w in range(len(windows)):
             edge = tail(code, windows[w], t)
-            event = left[w]
-            while event < count and stamps[event] < edge:
-                if arrivals[event] <= t:
-                    _add(gone[w], limbs, event)
-                event += 1
-            left[w] = event
-            _put(code, red, arrived, gone[w], acc)
+            end = left[w]
+            while end < count and stamps[end] < edge:
+                end += 1
+            _leave(gone, w, limbs, arrivals, left[w], end, t)
+            left[w] = end
             first = code[windows[w] + WIN_FIRST]
             for k in range(first, first + code[windows[w] + WIN_REDUCTIONS]):
                 reduction = code[REDUCTIONS_AT] + k * RDN_ROW
-                if code[reduction + RDN_REDUCER] == reducer:
-                    states[i, code[reduction + RDN_INDEX]] = conclude(
-                        code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-                    )
+                reducer = code[reduction + RDN_REDUCER]
+                if first_limb[reducer] > 0:
+                    red = code[REDUCERS_AT] + reducer * RED_ROW
+                    at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+                    index = i * code[REDUCTIONS] + code[reduction + RDN_INDEX]
+                    op, limb = code[red + RED_OP], first_limb[reducer]
+                    if op == COUNT or op == SUM_NARROW:  # as ``conclude`` would, without the price of a call
+                        column = 0 if op == COUNT else limb
+                        results[at] = arrived[0, column] - gone[w, column]
+                        states[index] = VALID | (SEEN if arrived[0, 0] > gone[w, 0] else 0)
+                    else:
+                        _put(op, arrived, gone, w, limb, acc, code[red + RED_ACC])
+                        states[index] = conclude(code, red, reduction, words, acc, floats, results, at)
 
 
 @allocating
-def _windows_of(code, reducer):
-    """The windows in which a reducer is asked for, by their places in the code."""
+def _windows_of(code, chosen):
+    """The windows in which any of some reducers is asked for, by their places in the code."""
     windows = np.empty(code[WINDOWS], np.int64)
     count = 0
     for i in range(code[WINDOWS]):
         window = code[WINDOWS_AT] + i * WIN_ROW
         first, asked = code[window + WIN_FIRST], False
         for k in range(first, first + code[window + WIN_REDUCTIONS]):
-            asked |= code[code[REDUCTIONS_AT] + k * RDN_ROW + RDN_REDUCER] == reducer
+            for reducer in chosen:
+                asked |= code[code[REDUCTIONS_AT] + k * RDN_ROW + RDN_REDUCER] == reducer
         if asked:
             windows[count] = window
             count += 1
@@ -107,52 +122,74 @@ def _windows_of(code, reducer):
 
 
 @allocating
-def _limbs(code, red, words, mine):
-    """What each record adds beside one to the count: (records, limbs)."""
-    op, value = code[red + RED_OP], code[red + RED_VALUE]
-    if op == COUNT:
-        return np.empty((len(mine), 0), np.int64)
-    if op == SUM_NARROW:
-        limbs = np.empty((len(mine), 1), np.int64)
-        for i in range(len(mine)):
-            limbs[i, 0] = words[mine[i] + value]
-        return limbs
-    limbs = np.empty((len(mine), 2 if op == SUM_WIDE else 6), np.int64)
-    for i in range(len(mine)):
-        x = words[mine[i] + value]
-        limbs[i, 0], limbs[i, 1] = x & _MASK, x >> _LIMB
-        if op != SUM_WIDE:
-            low, high = multiply(x, x)
-            limbs[i, 2], limbs[i, 3] = low & _MASK, (low >> _LIMB) & _MASK
-            limbs[i, 4], limbs[i, 5] = high & _MASK, high >> _LIMB
-    return limbs
+def _limbs_of(code, chosen, words, mine):
+    """What each record adds beside one to the count: (first limb of each reducer counted from 1, limbs by records)."""
+    first_limb = np.zeros(code[REDUCERS], np.int64)
+    size = 0
+    for reducer in chosen:
+        first_limb[reducer] = 1 + size
+        size += _size(code[code[REDUCERS_AT] + reducer * RED_ROW + RED_OP])
+    limbs = np.empty((size, len(mine)), np.int64)
+    for reducer in chosen:
+        red = code[REDUCERS_AT] + reducer * RED_ROW
+        op, value, at = code[red + RED_OP], code[red + RED_VALUE], first_limb[reducer] - 1
+        for i in range(len(mine) if op != COUNT else 0):
+            x = words[mine[i] + value]
+            if op == SUM_NARROW:
+                limbs[at, i] = x
+            else:
+                limbs[at, i], limbs[at + 1, i] = x & _MASK, x >> _LIMB
+            if op == MOMENTS_EXACT:
+                low, high = multiply(x, x)
+                limbs[at + 2, i], limbs[at + 3, i] = low & _MASK, (low >> _LIMB) & _MASK
+                limbs[at + 4, i], limbs[at + 5, i] = high & _MASK, high >> _LIMB
+    return first_limb, limbs
 
 
 @allocating
-def _add(total, limbs, event):
-    total[0] += 1
-    for k in range(limbs.shape[1]):
-        total[1 + k] += limbs[event, k]
+def _size(op):
+    """The limbs of a reducer."""
+    return 0 if op == COUNT else 1 if op == SUM_NARROW else 2 if op == SUM_WIDE else 6
 
 
 @allocating
-def _put(code, red, arrived, gone, acc):
-    """The difference of two totals as the reducer's accumulator."""
-    op, at = code[red + RED_OP], code[red + RED_ACC]
-    held = arrived[0] - gone[0]
+def _add(totals, row, limbs, event):
+    totals[row, 0] += 1
+    for k in range(limbs.shape[0]):
+        totals[row, 1 + k] += limbs[k, event]
+
+
+@allocating
+def _leave(gone, row, limbs, arrivals, begin, end, t):
+    """Takes in what leaves a window: the records of a stretch that had arrived."""
+    count = np.int64(0)
+    for event in range(begin, end):
+        count += arrivals[event] <= t
+    gone[row, 0] += count
+    for k in range(limbs.shape[0]):
+        total = np.int64(0)
+        for event in range(begin, end):
+            total += limbs[k, event] if arrivals[event] <= t else 0
+        gone[row, 1 + k] += total
+
+
+@allocating
+def _put(op, arrived, gone, row, limb, acc, at):
+    """The difference of two totals as the accumulator of a reducer whose first limb is given."""
+    held = arrived[0, 0] - gone[row, 0]
     acc[at] = held > 0
-    if op == COUNT:
-        acc[at + 1] = held
-    elif op == SUM_NARROW:
-        acc[at + 1] = arrived[1] - gone[1]
+    if op == SUM_WIDE:
+        acc[at + 1], acc[at + 2] = _joined(arrived, gone, row, limb)
     else:
-        low, high = arrived[1] - gone[1], arrived[2] - gone[2]
-        to = at + 1
-        if op != SUM_WIDE:
-            acc[at + 1] = held
-            to = at + 2
-        acc[to], acc[to + 1] = add_wide(high << _LIMB, high >> _LIMB, low, np.int64(0))
-        if op != SUM_WIDE:
-            second, top = arrived[4] - gone[4], arrived[6] - gone[6]
-            low, high = add_wide(second << _LIMB, second >> _LIMB, arrived[3] - gone[3], np.int64(0))
-            acc[to + 2], acc[to + 3] = add_wide(low, high, np.int64(0), (arrived[5] - gone[5]) + (top << _LIMB))
+        acc[at + 1] = held
+        acc[at + 2], acc[at + 3] = _joined(arrived, gone, row, limb)
+        low, high = _joined(arrived, gone, row, limb + 2)
+        above, _ = _joined(arrived, gone, row, limb + 4)
+        acc[at + 4], acc[at + 5] = low, high + above
+
+
+@allocating
+def _joined(arrived, gone, row, limb):
+    """The 128 bits of a limb and the one above it."""
+    low, high = arrived[0, limb] - gone[row, limb], arrived[0, limb + 1] - gone[row, limb + 1]
+    return add_wide(high << _LIMB, high >> _LIMB, low, np.int64(0))

@@ -11,22 +11,21 @@ with the number of events per window.
 import numpy as np
 
 from diptych.kernel.accumulate import clear, combine, conclude, gather, lift
-from diptych.kernel.jit import allocating, long_entry
-from diptych.kernel.order import ascending
 from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     DISTINCT,
     FIRST,
     KNOWN_AT,
+    LAST,
     LATEST,
     MAX,
     MIN,
     MOMENTS_EXACT,
     MOMENTS_FLOAT,
-    RDN_INDEX,
     RDN_REDUCER,
     RDN_RESULT,
+    RDN_INDEX,
     RDN_ROW,
     RECORD_WORDS,
     RED_ACC,
@@ -53,6 +52,8 @@ from diptych.kernel.places import (
     WINDOWS,
     WINDOWS_AT,
 )
+from diptych.kernel.jit import allocating, long_entry
+from diptych.kernel.order import ascending
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats, table_size
 from diptych.kernel.sums import sweep_sums, tail
@@ -64,8 +65,9 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
     """Answers every feature of a view at every instant.
 
     ``words``: raw records; those of entity e are, in any order, the records ``begins[e]`` to ``ends[e]``. ``instants``
-    int64: those of entity e are, ascending, ``query_begins[e]`` to ``query_ends[e]``. ``out`` and ``marks`` are written
-    as ``point.read_points`` writes them, one column per instant; there are no faults.
+    int64: those of entity e are, ascending, ``query_begins[e]`` to ``query_ends[e]``. ``out`` (instants, OUTPUT_WORDS)
+    int64 and ``marks`` (instants, 2 * FEATURES) uint8 are written: of each instant the words of every feature; their
+    validity, then their status.
     """
     stack = np.zeros(code[STACK_WORDS], np.int64)
     stack_floats = stack.view(np.float64)
@@ -77,16 +79,14 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
             continue
         rows = _rows_in_time(code, words, begins[entity], ends[entity])
         rows = rows[: drop_repeats(code, words, rows, len(rows))]
-        turns = ascending(_arrivals(words, rows))
-        results = np.zeros((len(times), code[RESULT_WORDS]), np.int64)
-        states = np.zeros((len(times), code[REDUCTIONS]), np.int64)
-        for i in range(code[REDUCERS]):
-            if code[code[REDUCERS_AT] + i * RED_ROW + RED_USES] > 0:
-                _sweep_reducer(code, i, words, rows, turns, times, results, states)
+        results = np.zeros(len(times) * code[RESULT_WORDS], np.int64)
+        states = np.zeros(len(times) * code[REDUCTIONS], np.int64)
+        _sweep_reducers(code, words, rows, times, results, states)
         for i in range(len(times)):
-            column, mark = out[:, first + i], marks[:, first + i]
-            unseen = len(rows) == 0
-            write_features(code, results[i], states[i], times[i], unseen, stack, stack_floats, known, column, mark)
+            here = results[i * code[RESULT_WORDS] : (i + 1) * code[RESULT_WORDS]]
+            state = states[i * code[REDUCTIONS] : (i + 1) * code[REDUCTIONS]]
+            unseen, column, mark = len(rows) == 0, out[first + i], marks[first + i]
+            write_features(code, here, state, times[i], unseen, stack, stack_floats, known, column, mark)
 
 
 @allocating
@@ -103,27 +103,59 @@ def _rows_in_time(code, words, begin, end):
 
 
 @allocating
-def _arrivals(words, rows):
-    """The first instant at which each event can be seen."""
-    arrivals = np.empty(len(rows), np.int64)
-    for i in range(len(rows)):
-        arrivals[i] = max(words[rows[i] + TS], words[rows[i] + KNOWN_AT]) + 1
-    return arrivals
+def _sweep_reducers(code, words, rows, times, results, states):
+    """Writes the results of all reductions for one entity; reducers that take the same records share the work on them."""
+    all_stamps, all_arrivals = _times_of(words, rows)
+    all_turns = ascending(all_arrivals.copy())
+    mine, stamps, arrivals, turns = rows, all_stamps, all_arrivals, all_turns
+    sums = np.empty(code[REDUCERS], np.int64)
+    waiting = 0
+    for i in range(code[REDUCERS]):
+        red = code[REDUCERS_AT] + i * RED_ROW
+        if code[red + RED_USES] == 0:
+            continue
+        taken = np.empty(len(rows) + 1, np.int64)
+        taken = taken[: gather(code, red, words, rows, 0, len(rows), taken)]
+        if not _same(taken, mine):
+            if waiting > 0:
+                sweep_sums(code, sums[:waiting], words, mine, stamps, arrivals, turns, times, results, states)
+                waiting = 0
+            mine, turns = taken, _turns_of(rows, all_turns, taken)
+            stamps, arrivals = _times_of(words, taken)
+        if code[red + RED_OP] in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
+            sums[waiting] = i
+            waiting += 1
+        else:
+            _sweep_reducer(code, i, words, mine, arrivals, turns, times, results, states)
+    if waiting > 0:
+        sweep_sums(code, sums[:waiting], words, mine, stamps, arrivals, turns, times, results, states)
 
 
 @allocating
-def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
-    """Writes the results of all reductions of one reducer, for one entity."""
+def _times_of(words, rows):
+    """When each event happened, and the first instant at which it can be seen."""
+    stamps, arrivals = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    for i in range(len(rows)):
+        stamps[i] = words[rows[i] + TS]
+        arrivals[i] = max(stamps[i], words[rows[i] + KNOWN_AT]) + 1
+    return stamps, arrivals
+
+
+@allocating
+def _same(rows, others):
+    if len(rows) != len(others):
+        return False
+    for i in range(len(rows)):
+        if rows[i] != others[i]:
+            return False
+    return True
+
+
+@allocating
+def _sweep_reducer(code, reducer, words, mine, arrivals, turns, times, results, states):
+    """Writes the results of all reductions of one reducer that does not sum exactly."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
     op = code[red + RED_OP]
-    mine = np.empty(len(rows) + 1, np.int64)
-    count = gather(code, red, words, rows, 0, len(rows), mine)
-    mine = mine[:count]
-    arrivals = _arrivals(words, mine)
-    turns = _turns_of(rows, order, mine)
-    if op in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
-        sweep_sums(code, reducer, words, mine, arrivals, turns, times, results, states)
-        return
     if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
@@ -184,9 +216,9 @@ def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, 
                 held -= 1
             leave += 1
         acc[at], acc[at + 1] = held > 0, different
-        states[i, code[reduction + RDN_INDEX]] = conclude(
-            code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-        )
+        at_result = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+        state = conclude(code, red, reduction, words, acc, floats, results, at_result)
+        states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating
@@ -241,9 +273,9 @@ def _look_up(code, red, window, reduction, words, mine, arrivals, times, results
             if arrivals[at] <= times[i]:
                 lift(code, red, words, mine[at : at + 1], 1, acc, floats, table)
             at += step
-        states[i, code[reduction + RDN_INDEX]] = conclude(
-            code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-        )
+        at_result = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+        state = conclude(code, red, reduction, words, acc, floats, results, at_result)
+        states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating
@@ -283,9 +315,9 @@ def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, sta
                 reduction = code[REDUCTIONS_AT] + k * RDN_ROW
                 if code[reduction + RDN_REDUCER] == reducer:
                     _combine_from(code, red, tree, leaves, tails[w], acc, floats)
-                    states[i, code[reduction + RDN_INDEX]] = conclude(
-                        code, red, reduction, words, acc, floats, results[i], code[reduction + RDN_RESULT]
-                    )
+                    at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
+                    state = conclude(code, red, reduction, words, acc, floats, results, at)
+                    states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
 @allocating

@@ -56,9 +56,9 @@ class Answers:
         """The answers of the entities at some places."""
         return Answers(
             self.program,
-            self.words[:, places],
-            self.valid[:, places],
-            self.status[:, places],
+            self.words.T[places].T,
+            self.valid.T[places].T,
+            self.status.T[places].T,
             self.instants[places],
         )
 

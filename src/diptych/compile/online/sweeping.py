@@ -59,6 +59,7 @@ class Sweep:
     instants: Whole
     begins: Whole
     ends: Whole
+    words: Whole
     marks: npt.NDArray[np.uint8]
     answers: Answers
 
@@ -66,10 +67,10 @@ class Sweep:
     def of(cls, program: Program, instants: Whole, counts: Whole) -> "Sweep":
         """Questions that wait for their answers; ``counts``: how many there are about each entity."""
         rows, ends = len(program.answers), np.cumsum(counts)
-        out = np.empty((program.output_words, len(instants)), np.int64)
-        marks = np.empty((2 * rows, len(instants)), np.uint8)
-        answers = Answers(program, out, marks[:rows], marks[rows:], instants)
-        return cls(program, instants, ends - counts, ends, marks, answers)
+        words = np.empty((len(instants), program.output_words), np.int64)
+        marks = np.empty((len(instants), 2 * rows), np.uint8)
+        answers = Answers(program, words.T, marks[:, :rows].T, marks[:, rows:].T, instants)
+        return cls(program, instants, ends - counts, ends, words, marks, answers)
 
     def run(self, first: int, gathered: Gathering, threads: int) -> None:
         """Answer the questions about the entities from ``first`` on, whose records are gathered."""
@@ -84,7 +85,7 @@ class Sweep:
                 self.instants,
                 self.begins[here],
                 self.ends[here],
-                self.answers.words,
+                self.words,
                 self.marks,
             )
 
