@@ -1,4 +1,4 @@
-"""State: bytes per entity and per feature of folded states, beside a Redis hash and packed tiles, and the time of a fold.
+"""State: bytes per entity and per feature of folded states, beside a Redis hash and packed tiles; the time of a fold.
 
     python -m benchmarks.state
 
@@ -15,10 +15,10 @@ the answers of the folded states are compared with those of the raw ones.
 """
 
 import argparse
-import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,7 @@ def states(program: Program, table: pa.Table, entities: int, repeat: int = 5) ->
             program, records, offsets, now=END, fold_lag=0, oldest_commit=None, generations=generations, seed=1
         )
         spent.append(time.perf_counter() - begun)
-    raw = [records[begin:end].tobytes() for begin, end in itertools.pairwise(offsets)]
+    raw = [records[begin:end].tobytes() for begin, end in pairwise(offsets)]
     return States(program, raw, seeds.states(), 1e6 * min(spent[1:]) / len(records))
 
 

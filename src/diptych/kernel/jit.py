@@ -13,8 +13,9 @@ allocating = njit(**_INSIDE)
 """A loop that only compiled loops call; division never checks for zero, so its callers do."""
 spliced = njit(inline="always", **_INSIDE)
 """A part of one longer loop, which is compiled as if it stood there: nothing is compiled twice for it."""
-inner = njit(**_UNCOUNTED)
-"""A loop that makes no array, so without the counting of references, which would cost more than the call."""
+inner = njit(**_UNCOUNTED, forceinline=True)
+"""A loop that makes no array, so without the counting of references; and its code stands in its callers', for handing
+over arrays would cost more than most of these loops do."""
 
 
 def entry(loop: Callable[..., Any]) -> Any:
