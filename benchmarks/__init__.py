@@ -1,1 +1,1 @@
-"""Benchmarks: each compares with a peer or a floor in the same run, checks that the answers are equal, prints ratios."""
+"""Benchmarks: each compares with a peer or a floor in the same run, checks that answers are equal, prints ratios."""

@@ -1,9 +1,9 @@
 """The peer of `training.py`: the same twelve features by hand in Polars, with prefix sums on all cores.
 
 It does the same work: repeats within an hour dropped, known-at obeyed exactly, hops of the default lengths. An event is
-visible from ``max(ts, known_at) + 1`` until ``floor(ts, hop) + hop + window``, so a window's value is the prefix of what
-became visible minus the prefix of what left. User and instant are packed into one sorted integer, so that each prefix
-takes one sort of a single key and one search: several times faster than as-of joins ``by`` the user.
+visible from ``max(ts, known_at) + 1`` until ``floor(ts, hop) + hop + window``, so a window's value is the prefix of
+what became visible minus the prefix of what left. User and instant are packed into one sorted integer, so that each
+prefix takes one sort of a single key and one search: several times faster than as-of joins ``by`` the user.
 """
 
 import polars as pl

@@ -95,7 +95,7 @@ def sweep_sums(code, chosen, words, mine, stamps, arrivals, turns, times, result
                     at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
                     index = i * code[REDUCTIONS] + code[reduction + RDN_INDEX]
                     op, limb = code[red + RED_OP], first_limb[reducer]
-                    if op == COUNT or op == SUM_NARROW:  # as ``conclude`` would, without the price of a call
+                    if op in (COUNT, SUM_NARROW):  # as ``conclude`` would, without the price of a call
                         column = 0 if op == COUNT else limb
                         results[at] = arrived[0, column] - gone[w, column]
                         states[index] = VALID | (SEEN if arrived[0, 0] > gone[w, 0] else 0)

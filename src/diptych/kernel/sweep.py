@@ -1,16 +1,17 @@
-"""Many instants per entity: the offline sweep over sorted records, with the reducers that serve online.
+"""Many instants per entity: the offline sweep over the records of a history, with the reducers that serve online.
 
 Records lie together by entity, instants sorted within each entity. An event is visible at ``t`` when ``arrival <= t``
 and its ts is not before the window's tail, with ``arrival = max(ts, known_at) + 1``. What can be taken back is swept:
 counts and exact sums enter once and leave each window (see ``sums``), distinct values enter and leave window by window.
 What is found at an end (first, last, lists) is looked up from that end; the rest (minimum, maximum, float sums and
-moments) lives in a tree over the records, in which a record comes to life on its arrival. So the work never grows
-with the number of events per window.
+moments) is put together from the nodes of a tree (see ``fan``). So the work never grows with the number of events per
+window.
 """
 
 import numpy as np
 
-from diptych.kernel.accumulate import clear, combine, conclude, gather, lift
+from diptych.kernel.accumulate import clear, conclude, gather, lift
+from diptych.kernel.fan import sweep_fan
 from diptych.kernel.jit import allocating, long_entry
 from diptych.kernel.order import ascending
 from diptych.kernel.places import (
@@ -30,7 +31,6 @@ from diptych.kernel.places import (
     RDN_ROW,
     RECORD_WORDS,
     RED_ACC,
-    RED_ACC_WORDS,
     RED_LENGTH,
     RED_OP,
     RED_ROW,
@@ -103,7 +103,7 @@ def _rows_in_time(code, words, begin, end):
 
 @allocating
 def _sweep_reducers(code, words, rows, times, results, states):
-    """Writes the results of all reductions for one entity; reducers that take the same records share the work on them."""
+    """Writes the results of all reductions for one entity; those of the same records share the work on these."""
     all_stamps, all_arrivals = _times_of(words, rows)
     all_turns = ascending(all_arrivals.copy())
     mine, stamps, arrivals, turns = rows, all_stamps, all_arrivals, all_turns
@@ -144,10 +144,10 @@ def _times_of(words, rows):
 def _same(rows, others):
     if len(rows) != len(others):
         return False
+    different = 0
     for i in range(len(rows)):
-        if rows[i] != others[i]:
-            return False
-    return True
+        different += rows[i] != others[i]
+    return different == 0
 
 
 @allocating
@@ -156,7 +156,7 @@ def _sweep_reducer(code, reducer, words, mine, arrivals, turns, times, results, 
     red = code[REDUCERS_AT] + reducer * RED_ROW
     op = code[red + RED_OP]
     if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
-        _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
+        sweep_fan(code, reducer, words, mine, arrivals, turns, times, results, states)
         return
     for i in range(code[WINDOWS]):
         window = code[WINDOWS_AT] + i * WIN_ROW
@@ -287,71 +287,3 @@ def _settled(code, red, words, row, acc):
         n = code[red + RED_LENGTH]
         return acc[at + 1] == n and words[row + TS] < words[acc[at + 1 + n] + TS]
     return words[row + TS] != acc[at + 1]
-
-
-@allocating
-def _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states):
-    """Minimum, maximum, float sums and moments: every window of the reducer asks one tree of what has arrived."""
-    red = code[REDUCERS_AT] + reducer * RED_ROW
-    leaves = 1
-    while leaves < len(mine):
-        leaves *= 2
-    tree = np.zeros(2 * leaves * code[red + RED_ACC_WORDS], np.int64)
-    acc = np.zeros(code[ACC_WORDS], np.int64)
-    floats = acc.view(np.float64)
-    tails = np.zeros(code[WINDOWS], np.int64)
-    enter = 0
-    for i in range(len(times)):
-        while enter < len(mine) and arrivals[turns[enter]] <= times[i]:
-            _raise_leaf(code, red, words, mine, turns[enter], tree, leaves, acc, floats)
-            enter += 1
-        for w in range(code[WINDOWS]):
-            window = code[WINDOWS_AT] + w * WIN_ROW
-            edge = tail(code, window, times[i])
-            while tails[w] < len(mine) and words[mine[tails[w]] + TS] < edge:
-                tails[w] += 1
-            for k in range(code[window + WIN_FIRST], code[window + WIN_FIRST] + code[window + WIN_REDUCTIONS]):
-                reduction = code[REDUCTIONS_AT] + k * RDN_ROW
-                if code[reduction + RDN_REDUCER] == reducer:
-                    _combine_from(code, red, tree, leaves, tails[w], acc, floats)
-                    at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
-                    state = conclude(code, red, reduction, words, acc, floats, results, at)
-                    states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
-
-
-@allocating
-def _raise_leaf(code, red, words, mine, leaf, tree, leaves, acc, floats):
-    """Brings a record to life in the tree and renews the nodes above it."""
-    at, width = code[red + RED_ACC], code[red + RED_ACC_WORDS]
-    clear(code, red, acc)
-    lift(code, red, words, mine[leaf : leaf + 1], 1, acc, floats, np.empty((0, 0), np.int64))
-    node = leaves + leaf
-    while True:
-        for i in range(width):
-            tree[node * width + i] = acc[at + i]
-        if node == 1:
-            return
-        node //= 2
-        clear(code, red, acc)
-        _combine_node(code, red, tree, 2 * node, acc, floats)
-        _combine_node(code, red, tree, 2 * node + 1, acc, floats)
-
-
-@allocating
-def _combine_from(code, red, tree, leaves, first, acc, floats):
-    """Combines all living records from the index ``first`` on; those after the instant are not alive yet."""
-    clear(code, red, acc)
-    node, end = leaves + first, 2 * leaves
-    while node < end:
-        if node & 1:
-            _combine_node(code, red, tree, node, acc, floats)
-            node += 1
-        node //= 2
-        end //= 2
-
-
-@allocating
-def _combine_node(code, red, tree, node, acc, floats):
-    at = node * code[red + RED_ACC_WORDS]
-    if tree[at] != 0:
-        combine(code, red, tree, at + 1, acc, floats, code[red + RED_ACC])

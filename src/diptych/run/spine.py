@@ -27,18 +27,20 @@ def questions(keys: Mapping[str, Array], instants: Array) -> Questions:
     codes = np.zeros(len(instants), np.int64)
     for values in columns.values():
         codes = _refined(codes, values)
-    first, rows = np.unique(codes, return_index=True, return_inverse=True)[1:]
+    first = np.empty(int(codes.max(initial=-1)) + 1, np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of several writes to one place the last stays
     chosen = pa.array(first)
     distinct = {name: values.take(chosen) for name, values in columns.items()}
     row_ids = pa.array(np.arange(len(first), dtype=np.int64))
-    return Questions(pa.table({ROW_ID: row_ids, **distinct}), rows.astype(np.int64))
+    return Questions(pa.table({ROW_ID: row_ids, **distinct}), codes)
 
 
 def _refined(codes: npt.NDArray[np.int64], values: Any) -> npt.NDArray[np.int64]:
-    """Codes that tell apart what the codes so far or the values tell apart."""
+    """Dense codes, by first appearance, that tell apart what the codes so far or the values tell apart."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     encoded = pc.dictionary_encode(values, null_encoding="encode")
     own = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    pairs = codes * (len(encoded.dictionary) + 1) + own
-    return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
+    pairs = pa.array(codes * (len(encoded.dictionary) + 1) + own)
+    found: npt.NDArray[np.int64] = pairs.dictionary_encode().indices.to_numpy().astype(np.int64)
+    return found

@@ -1,9 +1,9 @@
 """Many instants per entity, entities side by side: events gathered batch by batch, then every question answered."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -46,8 +46,11 @@ class Gathering:
         inputs: Sequence[Values],
         conditions: Sequence[npt.NDArray[np.bool_]],
     ) -> None:
-        """Take in events, from any thread; ``entities``: whose each is, -1: nobody's. The rest is as ``pack`` takes it."""
-        columns = pack_columns(self.program.layout, ts, known_at, event_id, inputs, conditions)
+        """Take in events, from any thread; ``entities``: whose each is, -1: nobody's; the rest as for ``pack``."""
+        self.put(pack_columns(self.program.layout, ts, known_at, event_id, inputs, conditions), entities)
+
+    def put(self, columns: Whole, entities: Whole) -> None:
+        """Take in records as ``pack_columns`` gives them."""
         with self._turn:
             scatter(columns, entities, self.free, self.words)
 
@@ -103,4 +106,4 @@ def _pieces(load: Whole, count: int) -> Iterator[tuple[int, int]]:
     goals = np.arange(1, count + 1) * (int(total[-1]) if len(total) else 0) // count
     cuts = np.unique(np.concatenate([[0], np.searchsorted(total, goals) + 1, [len(load)]]))
     cuts = cuts[cuts <= len(load)].tolist()
-    yield from itertools.pairwise(cuts)
+    yield from pairwise(cuts)

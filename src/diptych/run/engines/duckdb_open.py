@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from diptych.run.engines.duckdb_scan import quoted
-from diptych.run.errors import BadHistory, BadSpine
+from diptych.run.errors import BadHistory
 from diptych.run.frames import to_arrow
 from diptych.run.location import DatabaseTable, Files, Frame, Location
 
@@ -50,7 +50,7 @@ def open_history(connection: duckdb.DuckDBPyConnection, history: Location, sourc
     try:
         relation = _relation(connection, history)
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except (duckdb.Error, BadSpine) as error:
+    except duckdb.Error as error:
         raise BadHistory(f"source {source!r}: cannot read its history at {history}: {error}") from error
     return Opened(relation, {row[0]: row[1] for row in described}, text)
 
@@ -64,10 +64,8 @@ def _relation(connection: duckdb.DuckDBPyConnection, history: Location) -> str:
             connection.execute(f"ATTACH {_text(database)} AS {_HISTORY} (READ_ONLY)")
             return ".".join([_HISTORY, *(quoted(part) for part in table.split("."))])
         case Files(path) as files:
-            csv = files.kind == "csv"
-            return (
-                f"read_csv({_text(path)}, all_varchar = true, header = true)" if csv else f"read_parquet({_text(path)})"
-            )
+            options = ", all_varchar = true, header = true" if files.kind == "csv" else ""
+            return f"read_{files.kind}({_text(path)}{options})"
 
 
 def _text(value: str) -> str:

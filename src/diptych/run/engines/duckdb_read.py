@@ -27,7 +27,7 @@ _ENTITY = "entity"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Raw rows in declared types: ``table`` as the door takes it, ``arrived_at`` and ``number`` of each row if asked."""
+    """Raw rows: ``table`` as the door takes it, ``arrived_at`` and ``number`` of each row where there are such."""
 
     table: pa.Table
     arrived_at: npt.NDArray[np.int64] | None
