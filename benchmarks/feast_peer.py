@@ -12,7 +12,7 @@ import random
 import sys
 import tempfile
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ def build(folder: Path, server: str, entities: int) -> FeatureStore:
     store = FeatureStore(config=config)
     user = Entity(name="user", join_keys=["user"], value_type=ValueType.INT64)
     rng = np.random.default_rng(SEED)
-    now = datetime.now(tz=timezone.utc)
+    now = datetime.now(tz=UTC)
     views, frames = [], []
     for number, width in enumerate(VIEWS):
         names = [f"f{number}_{i}" for i in range(width)]

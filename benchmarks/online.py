@@ -71,7 +71,10 @@ class Bench:
             first = END + number * MINUTE
             return timed(
                 lambda request: self.reader.get_online_features("profile", request[1], at=request[0]).to_dict(),
-                [(first + place * 997, [{"user": user} for user in asked]) for place, asked in enumerate(users(number))],
+                [
+                    (first + place * 997, [{"user": user} for user in asked])
+                    for place, asked in enumerate(users(number))
+                ],
             )
 
         def mget(number: int) -> list[float]:

@@ -1,10 +1,16 @@
 """The door for programs: one project's feature store, offline and online."""
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from diptych.ground.errors import DiptychError
+from diptych.ground.instants import instant
 from diptych.ground.ledger import Watcher, unwatched
 from diptych.operate.backfill import Backfilled
 from diptych.operate.rollout.rollout import Applied, Proposal, Pruned, RollbackProposal, Rollout
@@ -12,6 +18,7 @@ from diptych.plan.nodes import Registry
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
 from diptych.serve.consume import Consumer
+from diptych.serve.forget import Forgotten, forget
 from diptych.serve.ingest import Batch, Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
@@ -22,43 +29,101 @@ from diptych.serve.selection import Wanted, select
 from diptych.serve.stream import file_stream
 from diptych.wiring import Wiring
 
+Moment = int | datetime
+"""An instant: microseconds since the epoch, or a datetime (a naive one is UTC)."""
+
+REFRESH_SECONDS = 5.0
+"""How often, at most, online reads look whether another manifest was published."""
+
 
 class FeatureStore:
-    """A project's definitions with what serves them; ``path`` is a folder with ``diptych.toml`` in it or above it."""
+    """A project's definitions with what serves them.
+
+    ``path`` is a folder with ``diptych.toml`` in it or above it, ``environment`` one of that file's (None: its default).
+    Definitions are loaded at once; the store and the engines are opened when they are first needed. Use it as a context
+    manager, or ``close`` it. Raises SettingsError, and RegistryError with every mistake in the definitions.
+    """
 
     def __init__(self, path: str | Path = ".", environment: str | None = None) -> None:
         self._wiring = Wiring.of(path, environment)
+        self._online: tuple[float, str, OnlineReader] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def registry(self) -> Registry:
         """The definitions as they are declared."""
         return self._wiring.loaded.registry
 
-    def plan(self) -> Proposal:
-        """What applying the definitions would change."""
-        return self._rollout.propose(self.registry)
+    def get_historical_features(
+        self,
+        entity_df: Any,
+        features: Wanted,
+        *,
+        timestamp: str = DEFAULT_TIME,
+        full_feature_names: bool = True,
+        engine: str | None = None,
+    ) -> TrainingSet:
+        """The features as of each row of a spine, as serving would have answered at that row's instant.
 
-    def apply(self, proposal: Proposal | None = None, *, cut: int | None = None, watch: Watcher = unwatched) -> Applied:
-        """Publish the definitions; see ``Rollout.apply``."""
-        return self._rollout.apply(proposal or self.plan(), cut=cut, watch=watch)
+        ``entity_df``: a pandas, pyarrow or polars frame, the path of Parquet files, or one SQL query over them; it
+        has the key columns, the request inputs and a column ``timestamp`` of instants. ``features``: a service,
+        ``"name"``, ``"name:version"`` or a list of ``"view:feature"``. ``engine``: ``"kernel"`` or ``"duckdb"``; None is
+        that of the settings. Rows, order and columns of the spine stay as they are. Raises UnknownFeatures, BadSpine,
+        BadHistory, and Overflow when a sum leaves int64.
+        """
+        wired = self._wiring
+        return training_set(
+            self.registry,
+            select(self.registry, features),
+            wired.locations,
+            wired.spine(entity_df),
+            wired.engine_named(engine),
+            timestamp=timestamp,
+            full_feature_names=full_feature_names,
+        )
 
-    def plan_rollback(self, to: str | None = None) -> RollbackProposal:
-        """What going back to an earlier manifest would change."""
-        return self._rollout.propose_rollback(to)
+    def get_online_features(
+        self,
+        features: Wanted,
+        entity_rows: EntityRows,
+        at: Moment | None = None,
+        full_feature_names: bool = True,
+    ) -> OnlineFeatures:
+        """The features of every entity row now, or at an instant not before the horizon; of what is published.
 
-    def rollback(self, proposal: RollbackProposal | None = None) -> None:
-        """Serve an earlier manifest again."""
-        self._rollout.roll_back(proposal or self.plan_rollback())
+        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. Raises UnknownFeatures, BadRequest,
+        BeforeHorizon, CorruptState, ManifestError when nothing is published, and the store's errors.
+        """
+        return self._reader().get_online_features(features, entity_rows, at, full_feature_names)
 
-    def prune(self) -> Pruned:
-        """Delete the state of every version that is not served."""
-        return self._rollout.prune()
+    async def get_online_features_async(
+        self,
+        features: Wanted,
+        entity_rows: EntityRows,
+        at: Moment | None = None,
+        full_feature_names: bool = True,
+    ) -> OnlineFeatures:
+        """Like ``get_online_features``, without blocking the event loop while the store answers."""
+        return await self._reader().get_online_features_async(features, entity_rows, at, full_feature_names)
 
-    def backfill(
-        self, views: Iterable[str] | None = None, *, cut: int | None = None, watch: Watcher = unwatched
-    ) -> dict[str, Backfilled]:
-        """Fill published views from history; what is filled is left alone."""
-        return self._rollout.fill(views, cut=cut, watch=watch)
+    def push(self, source: str, rows: Batch) -> Ingested:
+        """Take in rows of a source (dicts, pandas or pyarrow) that are known from now on, in every live version.
+
+        A row that the door refuses goes to the quarantine folder and is counted by reason. Raises IngestError for an
+        unknown source or one without ``event_id``, ManifestError when nothing is published, and the store's errors.
+        """
+        return self._ingestor.push(source, rows)
+
+    async def push_async(self, source: str, rows: Batch) -> Ingested:
+        """Like ``push``, in a thread of its own."""
+        return await asyncio.to_thread(self.push, source, rows)
 
     def ingest(
         self,
@@ -69,8 +134,11 @@ class FeatureStore:
         quarantine: Path | None = None,
         watch: Watcher = unwatched,
     ) -> Ingested:
-        """Take in the events of files in the order in which they became known, those after the backfill's cut."""
-        ingestor = self._ingestor(replay=True, quarantine=quarantine)
+        """Take in the events of files in the order in which they became known, those after the backfill's cut.
+
+        Stopped and run again, it goes on where it was. ``partition`` names the stream (default: the first file's name).
+        """
+        ingestor = self._new_ingestor(replay=True, quarantine=quarantine)
         declared = next((each for each in ingestor.registry.sources if each.name == source), None)
         if declared is None:
             known = ", ".join(each.name for each in ingestor.registry.sources) or "none"
@@ -83,59 +151,79 @@ class FeatureStore:
         start = 0 if cut is None else stream.offset_at(cut)
         return Consumer(ingestor, source, stream, start=start).run(watch)
 
-    def push(self, source: str, rows: Batch) -> Ingested:
-        """Take in rows of a source that are known from now on."""
-        return self._ingestor().push(source, rows)
+    def materialize(
+        self, views: Iterable[str] | None = None, *, cut: Moment | None = None, watch: Watcher = unwatched
+    ) -> dict[str, Backfilled]:
+        """Backfill published views (None: all) from history up to ``cut``; what is filled is left alone."""
+        return self._rollout.fill(views, cut=_instant(cut), watch=watch)
 
-    def get_historical_features(
-        self,
-        entity_df: Any,
-        features: Wanted,
-        *,
-        timestamp: str = DEFAULT_TIME,
-        full_feature_names: bool = True,
-        engine: str | None = None,
-    ) -> TrainingSet:
-        """Features as of each row of a spine; see ``training_set``."""
-        if engine not in (None, "duckdb"):
-            raise DiptychError(f"there is no engine {engine!r}; exists: duckdb")
-        service = select(self.registry, features)
-        wired = self._wiring
-        return training_set(
-            self.registry,
-            service,
-            wired.locations,
-            entity_df,
-            wired.engine,
-            timestamp=timestamp,
-            full_feature_names=full_feature_names,
-        )
+    def plan(self) -> Proposal:
+        """What applying the definitions would change. Changes nothing."""
+        return self._rollout.propose(self.registry)
 
-    def get_online_features(
-        self, features: Wanted, entity_rows: EntityRows, at: int | None = None, full_feature_names: bool = True
-    ) -> OnlineFeatures:
-        """Features now, or at an instant; see ``OnlineReader.get_online_features``."""
-        reader = OnlineReader.published(self._wiring.addresses, self._wiring.store)
-        return reader.get_online_features(features, entity_rows, at, full_feature_names)
+    def apply(
+        self, proposal: Proposal | None = None, *, cut: Moment | None = None, watch: Watcher = unwatched
+    ) -> Applied:
+        """Publish the definitions: backfill what is new beside what is served, then switch.
 
-    def forget(self, entity: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
-        """Forget entities in every live version."""
-        from diptych.serve.forget import forget
+        ``cut``: take history that was known before it; None: up to now. Raises ManifestMoved when somebody else changed
+        what was planned upon, BadHistory and the store's errors; what was served is served still, and applying again
+        goes on.
+        """
+        applied = self._rollout.apply(proposal or self.plan(), cut=_instant(cut), watch=watch)
+        self._online = None
+        return applied
 
+    def plan_rollback(self, to: str | None = None) -> RollbackProposal:
+        """What going back to an earlier manifest (None: the one before) would change. Changes nothing."""
+        return self._rollout.propose_rollback(to)
+
+    def rollback(self, proposal: RollbackProposal | None = None) -> None:
+        """Serve an earlier manifest again; its state has been kept up to date."""
+        self._rollout.roll_back(proposal or self.plan_rollback())
+        self._online = None
+
+    def prune(self) -> Pruned:
+        """Delete the state of every version that is not served."""
+        return self._rollout.prune()
+
+    def forget(self, entity: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Forgotten:
+        """Delete the state of entities in every version, and leave a tombstone against redelivery."""
         return forget(self._wiring.manifests, entity, keys)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close what was opened; the embedded server stops when nobody uses it."""
         self._wiring.close()
 
     @property
     def _rollout(self) -> Rollout:
         return Rollout(self._wiring.manifests, self._wiring.history)
 
-    def _ingestor(self, *, replay: bool = False, quarantine: Path | None = None) -> Ingestor:
+    def _reader(self) -> OnlineReader:
+        """A reader of the current manifest, which is looked up now and then."""
+        now = time.monotonic()
+        if self._online is not None and now - self._online[0] < REFRESH_SECONDS:
+            return self._online[2]
         wired = self._wiring
-        manifests = wired.manifests
+        history = wired.manifests.history()
+        if self._online is not None and history and history[-1].digest == self._online[1]:
+            reader = self._online[2]
+        else:
+            reader = OnlineReader.published(wired.addresses, wired.store)
+        self._online = (now, history[-1].digest, reader)
+        return reader
+
+    @cached_property
+    def _ingestor(self) -> Ingestor:
+        return self._new_ingestor(quarantine=self._wiring.quarantine)
+
+    def _new_ingestor(self, *, replay: bool = False, quarantine: Path | None = None) -> Ingestor:
+        wired = self._wiring
         kept = CountsOnly() if quarantine is None else ParquetQuarantine(quarantine)
-        live = LiveVersions(manifests)
-        registry = manifests.current().registry
+        registry = wired.manifests.current().registry
+        live = LiveVersions(wired.manifests)
         return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
+
+
+def _instant(moment: Moment | None) -> int | None:
+    return instant(moment) if isinstance(moment, datetime) else moment

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from diptych.declare.project import Environment
+from diptych.ground.errors import DiptychError
 from diptych.plan.loading import Loaded, load_registry
 from diptych.run.engine import OfflineEngine
 from diptych.run.engines.duckdb import DuckDBEngine
+from diptych.run.engines.kernel import KernelEngine
 from diptych.run.errors import BadHistory
 from diptych.run.history import TableHistory
 from diptych.run.location import DatabaseTable, Files, Location
@@ -24,6 +27,10 @@ from diptych.serve.stores.valkey import ValkeyStore
 
 STATE_FOLDER = ".diptych"
 """Beside ``diptych.toml``: where the embedded server keeps what it holds."""
+
+
+class UnknownEngine(DiptychError):
+    """The name of an offline engine that does not exist."""
 
 
 @dataclass
@@ -68,15 +75,42 @@ class Wiring:
                 found[name] = DatabaseTable(str(self.loaded.root / (place.database or "")), place.table)
         return found
 
-    @cached_property
-    def engine(self) -> OfflineEngine:
-        """The offline engine."""
+    def engine_named(self, name: str | None = None) -> OfflineEngine:
+        """An offline engine by name; None: that of the settings, else the kernel, which is the faster one."""
+        chosen = name or self.settings.offline.engine or "kernel"
+        if chosen == "duckdb":
+            return self.sql_engine
+        if chosen == "kernel":
+            return KernelEngine()
+        raise UnknownEngine(f"there is no offline engine {chosen!r}; there are duckdb, kernel")
+
+    @property
+    def sql_engine(self) -> DuckDBEngine:
+        """The engine that parity compares with: always compiled SQL."""
         return DuckDBEngine()
+
+    def spine(self, given: Any) -> Any:
+        """A spine as a frame: a path of Parquet files or a SQL query over such files is read, a frame is left alone."""
+        return self.sql_engine.query(given) if isinstance(given, str | Path) else given
+
+    @property
+    def quarantine(self) -> Path:
+        """Where pushed rows go that the door refuses."""
+        return self.loaded.root / STATE_FOLDER / self.environment / "quarantine"
 
     @cached_property
     def history(self) -> TableHistory:
         """The histories, for backfills."""
         return TableHistory(Tables(self.locations))
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of the histories whose files say so without being read."""
+        counts = {}
+        for name, location in self.locations.items():
+            if isinstance(location, Files) and location.kind == "parquet":
+                paths = sorted(glob.glob(location.path, recursive=True))
+                counts[name] = ds.dataset(paths, format="parquet").count_rows() if paths else 0
+        return counts
 
     def close(self) -> None:
         """Close what was opened."""

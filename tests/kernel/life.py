@@ -143,7 +143,7 @@ class Dice:
     def row(self, now: int) -> Row:
         rng = self.rng
         known = now - rng.choice((0, 0, 0, 1, 2, LAG))
-        age = rng.choice((0, 0, 1, 2, rng.randint(-6, 8), rng.randint(0, 40)))
+        age = rng.choice((0, 0, 1, 2, rng.randint(-6, 8), rng.randint(0, 40), rng.randint(-30, 0)))
         return {
             "at": known - age,
             "known": known,

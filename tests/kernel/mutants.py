@@ -7,7 +7,7 @@ from types import ModuleType
 
 import diptych.kernel
 
-ORDER = ("code", "words", "state", "accumulate", "finish", "placement", "point", "fold")
+ORDER = ("places", "words", "state", "accumulate", "finish", "placement", "point", "fold")
 _FOLDER = Path(diptych.kernel.__file__).parent
 _NUMBERS = itertools.count()
 
@@ -16,7 +16,7 @@ def python_kernel(module: str = "", old: str = "", new: str = "") -> dict[str, M
     """The modules of the kernel, not compiled, with ``old`` (which must occur once in ``module``) replaced."""
     package = f"planted_{next(_NUMBERS)}"
     jit = ModuleType(f"{package}.jit")
-    jit.inner = jit.entry = jit.long_entry = lambda loop: loop  # type: ignore[attr-defined]
+    jit.inner = jit.spliced = jit.allocating = jit.entry = jit.long_entry = lambda loop: loop  # type: ignore[attr-defined]
     modules = {"jit": jit}
     sys.modules[package] = ModuleType(package)
     sys.modules[jit.__name__] = jit

@@ -8,7 +8,7 @@ import numpy as np
 
 from diptych.compile.online import Answers, Program, pack
 from diptych.ground.values import Enum, String, ValueType
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.plan.nodes import View
 from diptych.reference.door import Event, Refused, _event
 from diptych.rows.values import Values, dtype_of

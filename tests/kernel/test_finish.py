@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from diptych.compile.online.finish import _BY_TYPE, _PLAIN, float_word, instructions, runs_in_kernel, stack_depth
 from diptych.ground.expression import Call, Column, Expression, Literal, Op
 from diptych.ground.values import Bool, Decimal, Float64, Int64, String, Timestamp, ValueType
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.reference.expression import evaluate
 from tests.kernel.mutants import python_kernel
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diptych.compile.online import Folded, Program, answers, fold, folding
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from tests.kernel.life import LAG, POOL, Entity, live, random_entity
 from tests.kernel.mutants import python_kernel
 
@@ -53,6 +53,7 @@ FAULTS = (
         "placement",
         "elif stands and words[rows[chain[i]] + TS] >= horizon:",
         "elif False:",
+        dedup_window=1,
     ),
     Fault(
         "2 every copy of a counted event goes",

@@ -18,8 +18,8 @@ from diptych.compile.online import (
     warm_up,
 )
 from diptych.ground.values import Bool, Float64, Int64, String
-from diptych.kernel import code as k
 from diptych.kernel import jit
+from diptych.kernel import places as k
 from diptych.plan.nodes import Kind, Window
 from diptych.reference import Judge
 from diptych.testing.build import Building, column, source
@@ -189,7 +189,11 @@ def _plain(value: object) -> object:
 def test_an_answer_is_the_same_alone_and_among_others() -> None:
     entity = entity_of(*range(len(POOL)))
     alone = ask(entity, entity.state, 40)
-    many = read(entity.program, [None, entity.state, entity.state[: 2 * entity.program.layout.record_bytes]], np.array([5, 40, 30])).lists()
+    many = read(
+        entity.program,
+        [None, entity.state, entity.state[: 2 * entity.program.layout.record_bytes]],
+        np.array([5, 40, 30]),
+    ).lists()
     assert [[column[1]] for column in many] == alone
 
 

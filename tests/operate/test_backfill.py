@@ -47,7 +47,7 @@ class RowHistory:
         self.asked.append(bucket)
         if bucket in self.broken:
             raise ConnectionError("the warehouse went away")
-        early = [row for row in self.rows if (known(view, row) or cut) < cut]
+        early = [row for row in in_order(view, self.rows) if (known(view, row) or 0) < cut]
         events = project(view, check(view.source, table(view.source, early)))
         keys = entity_keys(view.entity, events.key, len(events.ts))
         mine = np.array([zlib.crc32(key) % buckets == bucket for key in keys], np.bool_)

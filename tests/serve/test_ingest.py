@@ -14,7 +14,7 @@ import pytest
 
 from diptych.admit.door import MissingColumn
 from diptych.ground.instants import DAY, HOUR, MINUTE
-from diptych.kernel.code import NO_HEADER
+from diptych.kernel.places import NO_HEADER
 from diptych.plan.nodes import Kind, View
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import LEAST_LIFE, Target

@@ -1,8 +1,8 @@
 """How hard a comparison was: the shares of compared values that a simpler, wrong rule would have answered otherwise.
 
-Each share is found by asking offline once more with one thing changed: the instant moved by a microsecond (a value on
-a boundary changes), every event known when it happened, every delivery an event of its own. A comparison in which such a
-share is zero proves nothing about that rule.
+Each share is found by asking offline once more with one thing changed: the instant moved by a microsecond (a value
+on a boundary changes), every event known when it happened, every delivery an event of its own. A comparison in which
+such a share is zero proves nothing about that rule.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def shares(
     anonymous = _without_ids(registry)
 
     def changed(in_registry: Registry, tables: Mapping[str, pa.Table], at: npt.NDArray[np.int64]) -> dict[str, Column]:
-        return offline.answers(in_registry, service, requests, at, tables, engine)
+        return offline.answers(in_registry, service, requests, at, tables, engine, evidence=False)
 
     earlier, later = changed(registry, histories, instants - 1), changed(registry, histories, instants + 1)
     boundary = 0
@@ -68,7 +68,7 @@ def shares(
             boundary += int((_differ(column, earlier[name]) | _differ(column, later[name])).sum())
     return Shares(
         values=sum(len(column.values) for column in columns.values()),
-        present=sum(int(column.occupied.sum()) for column in columns.values()),
+        present=sum(int(column.occupied.sum()) for column in columns.values() if column.occupied is not None),
         boundary=boundary,
         known_at=_count(columns, changed(registry, at_once, instants)),
         duplicates=_count(columns, changed(anonymous, histories, instants)),
@@ -90,7 +90,7 @@ def _without_ids(registry: Registry) -> Registry:
 
 
 def _known_at_once(delivered: Deliveries) -> pa.Table:
-    """The deliveries as if the first of every event had arrived when it happened, and its repeats as long after that."""
+    """The deliveries as if the first of every event had arrived when it happened, its repeats as long after that."""
     source, table = delivered.source, delivered.table
     if source.timestamp is None or source.known_at is None:
         return table

@@ -20,14 +20,15 @@ _OCCUPIED = ("PRESENT", "NULL", "OVERFLOW")
 class Column:
     """Answers of one output, row for row as the panel's requests.
 
-    ``magnitude`` None: equal to the bit. ``occupied``: whether the windows behind an answer hold anything.
+    ``magnitude`` None: equal to the bit. ``occupied``: whether the windows behind an answer hold anything; None where
+    no evidence was asked for.
     """
 
     feature: Feature
     view: View
     values: pa.Array
     magnitude: npt.NDArray[np.float64] | None
-    occupied: npt.NDArray[np.bool_]
+    occupied: npt.NDArray[np.bool_] | None
 
 
 def panel_questions(view: View, on: tuple[str, ...], requests: pa.Table, instants: npt.NDArray[np.int64]) -> Questions:
@@ -43,6 +44,8 @@ def answers(
     instants: npt.NDArray[np.int64],
     histories: Mapping[str, pa.Table],
     engine: OfflineEngine,
+    *,
+    evidence: bool = True,
 ) -> dict[str, Column]:
     """The answers of every output of a service by its name; ``histories`` are by source, ``instants`` microseconds."""
     found: dict[str, Column] = {}
@@ -51,16 +54,20 @@ def answers(
         asked = panel_questions(view, role.on, requests, instants)
         outputs = [output for output in service.outputs if output.role == role.name]
         names = list(dict.fromkeys(output.feature for output in outputs))
-        table = engine.compute(view, Frame(histories[view.source.name]), asked.table, names, evidence=True)
+        table = engine.compute(view, Frame(histories[view.source.name]), asked.table, names, evidence=evidence)
         rows = pa.array(asked.rows)
         features = {feature.name: feature for feature in view.features}
         for output in outputs:
             values = table[output.feature].combine_chunks().take(rows)
-            status = table[f"{output.feature}__status"].combine_chunks().take(rows)
-            occupied = np.isin(status.to_numpy(zero_copy_only=False), _OCCUPIED)
             magnitude = _magnitude(table, output.feature, rows)
+            occupied = _occupied(table, output.feature, rows) if evidence else None
             found[output.name] = Column(features[output.feature], view, values, magnitude, occupied)
     return found
+
+
+def _occupied(table: pa.Table, feature: str, rows: pa.Array) -> npt.NDArray[np.bool_]:
+    status = table[f"{feature}__status"].combine_chunks().take(rows)
+    return np.isin(status.to_numpy(zero_copy_only=False), _OCCUPIED)
 
 
 def _magnitude(table: pa.Table, feature: str, rows: pa.Array) -> npt.NDArray[np.float64] | None:

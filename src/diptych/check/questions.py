@@ -1,4 +1,4 @@
-"""Questions for a simulation, where nobody brings requests: entities from the history, instants biased to boundaries."""
+"""Questions where nobody brings requests: entities from the history itself, instants biased to boundaries."""
 
 from collections.abc import Mapping
 
@@ -39,7 +39,8 @@ def made_up(
         rows = rng.integers(0, delivered.table.num_rows, each)
         instants = _near(view, delivered, rows, start, end, rng)
         keys = {
-            key.name: delivered.table[column].take(pa.array(rows)) for key, column in zip(view.entity.keys, view.on)
+            key.name: delivered.table[column].take(pa.array(rows))
+            for key, column in zip(view.entity.keys, view.on, strict=True)
         }
         table = pa.table({**keys, INSTANT: pa.array(instants).cast(pa.timestamp("us", "UTC"))})
         panels.append((whole_view(view), table))

@@ -8,6 +8,7 @@ and compiled SQL answers the same requests; the judge answers a seeded sample of
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ from diptych.check.questions import INSTANT
 from diptych.check.verdict import Injected, PanelVerdict, Verdict, compared
 from diptych.ground.instants import MINUTE
 from diptych.ground.ledger import Progress, Watcher, unwatched
-from diptych.operate.backfill import Backfill, Backfilled, announce
+from diptych.operate.backfill import Backfilled
+from diptych.operate.rollout.rollout import LEAD, Rollout
 from diptych.plan.nodes import Registry, Service
 from diptych.run.engine import OfflineEngine
 from diptych.run.history import TableHistory
@@ -56,7 +58,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """One run: a *recorded* registry (see ``deliveries.recorded``), its deliveries, and an empty corner of a store."""
+    """One run: a *recorded* registry (see ``deliveries.recorded``), its deliveries, and an empty corner of a store.
+
+    ``engine`` is what online is compared with, and must be compiled SQL: the kernel never judges itself. ``hardness``
+    only counts how many answers simpler rules would change, and may be any engine (None: the same).
+    """
 
     registry: Registry
     deliveries: Mapping[str, Deliveries]
@@ -64,14 +70,23 @@ class Simulation:
     addresses: Addresses
     store: KeyValueStore
     engine: OfflineEngine
+    hardness: OfflineEngine | None = None
     judged: int = 50
     seed: int = 0
+
+    @property
+    def rollout(self) -> Rollout:
+        """What publishes and backfills, on a clock that stands at the cut."""
+        history = TableHistory({name: delivered.table for name, delivered in self.deliveries.items()})
+        manifests = Manifests(self.store, self.addresses)
+        return Rollout(manifests, history, clock=lambda: self.schedule.cut - LEAD, pause=lambda _: None)
 
     def run(self, panels: Sequence[Panel], watch: Watcher = unwatched) -> Verdict:
         """Backfill, stream and ask; then compare every answer with offline and a sample of them with the judge."""
         begun = time.perf_counter()
-        Manifests(self.store, self.addresses).publish(self.registry, replacing=None, now=self.schedule.cut)
-        backfilled = self._backfill(watch)
+        rollout = self.rollout
+        applied = rollout.apply(rollout.propose(self.registry), cut=self.schedule.cut, watch=watch)
+        backfilled = sum((filled for _, filled in applied.filled), Backfilled())
         asked = [_Asked.of(service, requests, self.schedule) for service, requests in panels]
         ingested = self._stream(asked, watch)
         histories = {name: delivered.table for name, delivered in self.deliveries.items()}
@@ -89,19 +104,10 @@ class Simulation:
         )
         return Verdict(tuple(verdicts), backfilled, ingested, injected, shares, time.perf_counter() - begun)
 
-    def _backfill(self, watch: Watcher) -> Backfilled:
-        """What was known before the cut, in bulk."""
-        history = TableHistory({name: delivered.table for name, delivered in self.deliveries.items()})
-        total = Backfilled()
-        for view in self.registry.views:
-            announce(self.store, self.addresses, view)
-            total += Backfill(history, self.store, self.addresses, view, self.schedule.cut, buckets=4).run(watch)
-        return total
-
     def _stream(self, asked: "Sequence[_Asked]", watch: Watcher) -> Ingested:
         """The rest in order of arrival; each request is put when all that was known before its instant is in."""
         edges = self.schedule.edges
-        lag = max(end - start for start, end in zip(edges, edges[1:], strict=False)) + MINUTE
+        lag = max(end - start for start, end in pairwise(edges)) + MINUTE
         folder = Folder(self.store, self.addresses, fold_lag=lag)
         ingestor = Ingestor(self.registry, self.addresses, self.store, replay=True, folder=folder)
         reader = OnlineReader(self.registry, self.addresses, self.store)
@@ -126,7 +132,13 @@ class Simulation:
             self.registry, panel.service, panel.requests, panel.instants, histories, online, self.judged, self.seed
         )
         hard = shares(
-            self.registry, panel.service, panel.requests, panel.instants, self.deliveries, columns, self.engine
+            self.registry,
+            panel.service,
+            panel.requests,
+            panel.instants,
+            self.deliveries,
+            columns,
+            self.hardness or self.engine,
         )
         return compared(panel.service, panel.requests, panel.instants, online, columns, derived, sample), hard
 

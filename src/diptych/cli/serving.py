@@ -25,7 +25,7 @@ def backfill(
     session = session_of(context)
     instant = instant_of(cut, "--cut")
     with session.store() as store, progress() as watch:
-        filled = store.backfill(views or None, cut=instant, watch=watch)
+        filled = store.materialize(views or None, cut=instant, watch=watch)
     data = {name: {part: getattr(done, part) for part in done.__slots__} for name, done in filled.items()}
     report(session, {"views": data}, lambda console: _show_filled(console, filled))
 

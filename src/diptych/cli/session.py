@@ -82,4 +82,5 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case bytes():
             return value.decode("utf-8", "replace")
-    return str(value)
+        case _:
+            return str(value)

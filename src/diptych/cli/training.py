@@ -57,7 +57,8 @@ def read_frame(path: Path) -> "pa.Table":
             return pq.read_table(path)
         case ".csv":
             return csv.read_csv(path)
-    raise UsageError(f"cannot tell how to read {path}: a spine is a .parquet or .csv file")
+        case _:
+            raise UsageError(f"cannot tell how to read {path}: a spine is a .parquet or .csv file")
 
 
 def write_frame(table: "pa.Table", path: Path) -> None:

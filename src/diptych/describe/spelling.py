@@ -57,7 +57,7 @@ def spell_value(value: Scalar | None, type_: ResultType | None = None) -> str:
         case str():
             return "'" + value.replace("'", "''") + "'"
         case decimal.Decimal():
-            return f"{value:f}"
+            return f"{value.normalize():f}"
         case float() if value.is_integer() and abs(value) < 1e15:
             return f"{value:.1f}"
     return str(value)

@@ -6,7 +6,8 @@ the same in a tile. Floats live in the same words by their bits; ``floats`` is t
 
 import numpy as np
 
-from diptych.kernel.code import (
+from diptych.kernel.jit import inner
+from diptych.kernel.places import (
     COUNT,
     DISTINCT,
     FIRST,
@@ -43,7 +44,6 @@ from diptych.kernel.code import (
     TS,
     VALID,
 )
-from diptych.kernel.jit import inner
 from diptych.kernel.words import (
     add_wide,
     as_float,

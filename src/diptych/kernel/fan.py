@@ -8,7 +8,8 @@ left a window lies before the window's first record, and only nodes wholly behin
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating
+from diptych.kernel.places import (
     ACC_WORDS,
     MAX,
     MIN,
@@ -32,7 +33,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner
 from diptych.kernel.sums import tail
 from diptych.kernel.words import as_float, as_word, flip
 
@@ -40,7 +40,7 @@ _BITS = 4
 _WIDTH = 1 << _BITS
 
 
-@inner
+@allocating
 def sweep_fan(code, reducer, words, mine, arrivals, turns, times, results, states):
     """Writes the results of all reductions of one reducer, for one entity; see ``sums.sweep_sums``."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -83,7 +83,7 @@ def sweep_fan(code, reducer, words, mine, arrivals, turns, times, results, state
                     states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
-@inner
+@allocating
 def _leaves(code, red, words, mine):
     """The value of each record as a partial holds it: a sortable word, or the bits of a float."""
     op, value = code[red + RED_OP], code[red + RED_VALUE]
@@ -94,7 +94,7 @@ def _leaves(code, red, words, mine):
     return leaves
 
 
-@inner
+@allocating
 def _first_nodes(count):
     """Where the nodes of each level begin, from those just above the records up to a single one; and their end."""
     levels, size = 1, (count + _WIDTH - 1) >> _BITS
@@ -109,7 +109,7 @@ def _first_nodes(count):
     return firsts
 
 
-@inner
+@allocating
 def _gathered(op, leaves, arrivals, firsts, counts, values, squares, begin, t):
     """What has arrived by ``t`` of the records from ``begin`` on, as (count, value, sum of squared deviations)."""
     count, value, square = np.int64(0), np.int64(0), 0.0
@@ -130,7 +130,7 @@ def _gathered(op, leaves, arrivals, firsts, counts, values, squares, begin, t):
     return count, value, square
 
 
-@inner
+@allocating
 def _merged(op, count, value, square, more, other, other_square):
     """Two partials as one."""
     if count == 0:

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from diptych.kernel.code import VALID
 from diptych.kernel.jit import inner
+from diptych.kernel.places import VALID
 from diptych.kernel.words import as_float
 
 (

@@ -3,7 +3,9 @@
 import numpy as np
 
 from diptych.kernel.accumulate import clear, gather, lift, merge_tile, store_partial
-from diptych.kernel.code import (
+from diptych.kernel.jit import inner, long_entry, spliced
+from diptych.kernel.placement import decide_fates, mark_pins, taken_before, tile_size_for
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNTED,
     FLAGS,
@@ -32,8 +34,6 @@ from diptych.kernel.code import (
     TS,
     WINDOWS,
 )
-from diptych.kernel.jit import inner, long_entry
-from diptych.kernel.placement import decide_fates, mark_pins, taken_before, tile_size_for
 from diptych.kernel.point import order_windows
 from diptych.kernel.state import empty_table, open_state
 from diptych.kernel.words import floor_to, sort_rows
@@ -70,7 +70,7 @@ def fold_many(code, words, offsets, now, lag, commit, generations, seed):
     return joined[:used], ends
 
 
-@inner
+@spliced
 def _fold(code, words, begin, end, now, lag, commit, generation, seed):
     fault, horizon, tiles, first_tile, first_row = open_state(code, words, begin, end)
     if fault != SOUND:
@@ -107,7 +107,7 @@ def _fold(code, words, begin, end, now, lag, commit, generation, seed):
     return True, out[:at]
 
 
-@inner
+@spliced
 def _pins(code, words, rows, count, first_row, horizon, fates):
     """Which records, by index, must stay raw though they are counted."""
     counted = np.empty(count, np.int64)
@@ -127,7 +127,7 @@ def _pins(code, words, rows, count, first_row, horizon, fates):
     return pinned
 
 
-@inner
+@spliced
 def _parts(code, words, rows, first_tile, tiles, horizon, fates):
     """What goes into tiles: old tiles and taken records, with the tile that each belongs to, newest start first."""
     count = len(rows)
@@ -201,7 +201,7 @@ def _end_of_tile(parts, order, begin, used):
     return end
 
 
-@inner
+@spliced
 def _write_tiles(code, words, parts, order, used, fates, out):
     """Writes the tiles behind the header, oldest start first; returns the place after them."""
     acc = np.zeros(code[ACC_WORDS], np.int64)

@@ -7,9 +7,15 @@ from typing import Any
 
 from numba import njit
 
-_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-inner = njit(error_model="numpy", **_UNWRAPPED)
+_INSIDE: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_UNCOUNTED: dict[str, Any] = {**_INSIDE, "_nrt": False}
+allocating = njit(**_INSIDE)
 """A loop that only compiled loops call; division never checks for zero, so its callers do."""
+spliced = njit(inline="always", **_INSIDE)
+"""A part of one longer loop, which is compiled as if it stood there: nothing is compiled twice for it."""
+inner = njit(**_UNCOUNTED, forceinline=True)
+"""A loop that makes no array, so without the counting of references; and its code stands in its callers', for handing
+over arrays would cost more than most of these loops do."""
 
 
 def entry(loop: Callable[..., Any]) -> Any:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from diptych.kernel.jit import inner
+from diptych.kernel.jit import allocating
 
 _RUN = 16
 
 
-@inner
+@allocating
 def ascending(keys):
     """The indices that sort ``keys`` (int64, which become sorted themselves), equal keys in their order."""
     count = len(keys)
@@ -32,7 +32,7 @@ def ascending(keys):
     return order
 
 
-@inner
+@allocating
 def _merge(keys, order, start, middle, end, spare, spare_order):
     """Merges two sorted stretches; what is in its place already, at either end, is not touched."""
     start = _place_after(keys, start, middle, keys[middle])
@@ -55,7 +55,7 @@ def _merge(keys, order, start, middle, end, spare, spare_order):
         at += 1
 
 
-@inner
+@allocating
 def _place_after(keys, begin, end, key):
     """The first index in [begin, end) whose key is greater than ``key``."""
     while begin < end:
@@ -67,7 +67,7 @@ def _place_after(keys, begin, end, key):
     return begin
 
 
-@inner
+@allocating
 def _place_before(keys, begin, end, key):
     """The first index in [begin, end) whose key is not less than ``key``."""
     while begin < end:

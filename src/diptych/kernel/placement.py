@@ -6,7 +6,8 @@ Each rule holds for every read from the horizon on, whatever arrives later.
 import numpy as np
 
 from diptych.kernel.accumulate import enter_all, gather
-from diptych.kernel.code import (
+from diptych.kernel.jit import inner, spliced
+from diptych.kernel.places import (
     COUNTED,
     DISTINCT,
     FLAGS,
@@ -42,7 +43,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner
 from diptych.kernel.state import chain_copies, empty_table, sort_chain, stands_after, table_size
 from diptych.kernel.words import floor_to
 
@@ -57,7 +57,7 @@ def taken_before(code, horizon, now, commit):
     return min(min(horizon, now) - code[FOLD_AGE], commit)
 
 
-@inner
+@spliced
 def decide_fates(code, words, rows, count, horizon, limit, fates, alone):
     """Writes the fate of each record, and whether it is the only one of its id.
 
@@ -121,7 +121,7 @@ def _may_hold(code, start, size, horizon):
     return True
 
 
-@inner
+@spliced
 def mark_pins(code, words, rows, count, edges, pinned):
     """Marks which of the counted records (``rows[:count]``, newest first) must stay raw.
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 from diptych.kernel.accumulate import clear, conclude, gather, lift, merge_tile
-from diptych.kernel.code import (
+from diptych.kernel.finish import run
+from diptych.kernel.jit import entry, inner, spliced
+from diptych.kernel.places import (
     ACC_WORDS,
     BEFORE_HORIZON,
     COMPUTED,
@@ -59,8 +61,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.finish import run
-from diptych.kernel.jit import entry, inner
 from diptych.kernel.state import drop_repeats, empty_table, open_state
 from diptych.kernel.words import as_float, as_word, floor_to, sort_rows
 
@@ -107,7 +107,7 @@ def read_points(code, words, lengths, instants, out, marks):
     return True
 
 
-@inner
+@spliced
 def visible_rows(code, words, first_row, end, t, rows):
     """Puts into ``rows`` the records that count at ``t``, newest ts first; returns how many they are."""
     width = code[RECORD_WORDS]
@@ -141,7 +141,7 @@ def order_windows(code, t, edges, turns):
         edges[i] = edge
 
 
-@inner
+@spliced
 def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states):
     """Writes the result and the state of every reduction: one pass from the newest record to the oldest.
 

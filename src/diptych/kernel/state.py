@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating, inner
+from diptych.kernel.places import (
     CORRUPT,
     DISTINCTS,
     EVENT_ID,
@@ -17,7 +18,6 @@ from diptych.kernel.code import (
     SOUND,
     TILE_WORDS,
 )
-from diptych.kernel.jit import inner
 from diptych.kernel.words import compare_copies, mix
 
 
@@ -68,7 +68,7 @@ def table_size(count):
     return size
 
 
-@inner
+@allocating
 def empty_table(code, count):
     """One empty set of values for every DISTINCT reducer, each large enough for ``count`` of them."""
     table = np.empty((code[DISTINCTS], table_size(count)), np.int64)
@@ -94,7 +94,7 @@ def sort_chain(code, words, rows, earlier, last, chain):
     return length
 
 
-@inner
+@allocating
 def drop_repeats(code, words, rows, count):
     """Keeps in ``rows[:count]`` the copies that stand, in their order; returns how many they are."""
     if count < 2:

@@ -7,7 +7,8 @@ than a word travel as limbs of 32 bits, so that everything that is added and tak
 import numpy as np
 
 from diptych.kernel.accumulate import conclude
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     ENDLESS,
@@ -38,21 +39,20 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.jit import inner
 from diptych.kernel.words import add_wide, floor_to, multiply
 
 _LIMB = np.int64(32)
 _MASK = np.int64(0xFFFFFFFF)
 
 
-@inner
+@allocating
 def tail(code, window, t):
     """The least ts inside the window at ``t``."""
     length = code[window + WIN_LENGTH]
     return np.int64(NO_HEADER) if length == ENDLESS else floor_to(t - length, code[window + WIN_HOP])
 
 
-@inner
+@allocating
 def sweep_sums(code, chosen, words, mine, stamps, arrivals, turns, times, results, states):
     """Writes the results of all reductions of the reducers ``chosen``, which take the same records of one entity.
 
@@ -104,7 +104,7 @@ def sweep_sums(code, chosen, words, mine, stamps, arrivals, turns, times, result
                         states[index] = conclude(code, red, reduction, words, acc, floats, results, at)
 
 
-@inner
+@allocating
 def _windows_of(code, chosen):
     """The windows in which any of some reducers is asked for, by their places in the code."""
     windows = np.empty(code[WINDOWS], np.int64)
@@ -121,7 +121,7 @@ def _windows_of(code, chosen):
     return windows[:count]
 
 
-@inner
+@allocating
 def _limbs_of(code, chosen, words, mine):
     """What each record adds beside one to the count: (first limb of each reducer counted from 1, limbs by records)."""
     first_limb = np.zeros(code[REDUCERS], np.int64)
@@ -146,20 +146,20 @@ def _limbs_of(code, chosen, words, mine):
     return first_limb, limbs
 
 
-@inner
+@allocating
 def _size(op):
     """The limbs of a reducer."""
     return 0 if op == COUNT else 1 if op == SUM_NARROW else 2 if op == SUM_WIDE else 6
 
 
-@inner
+@allocating
 def _add(totals, row, limbs, event):
     totals[row, 0] += 1
     for k in range(limbs.shape[0]):
         totals[row, 1 + k] += limbs[k, event]
 
 
-@inner
+@allocating
 def _leave(gone, row, limbs, arrivals, begin, end, t):
     """Takes in what leaves a window: the records of a stretch that had arrived."""
     count = np.int64(0)
@@ -173,7 +173,7 @@ def _leave(gone, row, limbs, arrivals, begin, end, t):
         gone[row, 1 + k] += total
 
 
-@inner
+@allocating
 def _put(op, arrived, gone, row, limb, acc, at):
     """The difference of two totals as the accumulator of a reducer whose first limb is given."""
     held = arrived[0, 0] - gone[row, 0]
@@ -188,7 +188,7 @@ def _put(op, arrived, gone, row, limb, acc, at):
         acc[at + 4], acc[at + 5] = low, high + above
 
 
-@inner
+@allocating
 def _joined(arrived, gone, row, limb):
     """The 128 bits of a limb and the one above it."""
     low, high = arrived[0, limb] - gone[row, limb], arrived[0, limb + 1] - gone[row, limb + 1]

@@ -11,7 +11,10 @@ window.
 import numpy as np
 
 from diptych.kernel.accumulate import clear, conclude, gather, lift
-from diptych.kernel.code import (
+from diptych.kernel.fan import sweep_fan
+from diptych.kernel.jit import allocating, long_entry
+from diptych.kernel.order import ascending
+from diptych.kernel.places import (
     ACC_WORDS,
     COUNT,
     DISTINCT,
@@ -50,9 +53,6 @@ from diptych.kernel.code import (
     WINDOWS,
     WINDOWS_AT,
 )
-from diptych.kernel.fan import sweep_fan
-from diptych.kernel.jit import inner, long_entry
-from diptych.kernel.order import ascending
 from diptych.kernel.point import write_features
 from diptych.kernel.state import drop_repeats, table_size
 from diptych.kernel.sums import sweep_sums, tail
@@ -88,7 +88,7 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
             write_features(code, here, state, times[i], unseen, stack, stack_floats, known, column, mark)
 
 
-@inner
+@allocating
 def _rows_in_time(code, words, begin, end):
     """The places of an entity's records, by ts."""
     width = code[RECORD_WORDS]
@@ -101,7 +101,7 @@ def _rows_in_time(code, words, begin, end):
     return rows
 
 
-@inner
+@allocating
 def _sweep_reducers(code, words, rows, times, results, states):
     """Writes the results of all reductions for one entity; those of the same records share the work on these."""
     all_stamps, all_arrivals = _times_of(words, rows)
@@ -130,7 +130,7 @@ def _sweep_reducers(code, words, rows, times, results, states):
         sweep_sums(code, sums[:waiting], words, mine, stamps, arrivals, turns, times, results, states)
 
 
-@inner
+@allocating
 def _times_of(words, rows):
     """When each event happened, and the first instant at which it can be seen."""
     stamps, arrivals = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
@@ -140,7 +140,7 @@ def _times_of(words, rows):
     return stamps, arrivals
 
 
-@inner
+@allocating
 def _same(rows, others):
     if len(rows) != len(others):
         return False
@@ -150,7 +150,7 @@ def _same(rows, others):
     return different == 0
 
 
-@inner
+@allocating
 def _sweep_reducer(code, reducer, words, mine, arrivals, turns, times, results, states):
     """Writes the results of all reductions of one reducer that does not sum exactly."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
@@ -169,7 +169,7 @@ def _sweep_reducer(code, reducer, words, mine, arrivals, turns, times, results, 
                     _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states)
 
 
-@inner
+@allocating
 def _turns_of(rows, order, mine):
     """The indices of a reducer's own records, a part of all in the same order, in the order of arrival."""
     if len(mine) == len(rows):
@@ -189,7 +189,7 @@ def _turns_of(rows, order, mine):
     return turns
 
 
-@inner
+@allocating
 def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, times, results, states):
     """Distinct values: events enter on arrival and leave at the tail; a value counts while any event holds it."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
@@ -220,7 +220,7 @@ def _sweep_distinct(code, red, window, reduction, words, mine, arrivals, turns, 
         states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
-@inner
+@allocating
 def _number_values(code, red, words, mine):
     """Equal numbers for equal values, and for each number how many events hold it: none yet."""
     count = len(mine)
@@ -242,7 +242,7 @@ def _number_values(code, red, words, mine):
     return numbers, np.zeros(different, np.int64)
 
 
-@inner
+@allocating
 def _spread(words, at, count):
     """A well-spread unsigned word out of a value of ``count`` words."""
     spread = mix(words[at])
@@ -251,7 +251,7 @@ def _spread(words, at, count):
     return spread
 
 
-@inner
+@allocating
 def _look_up(code, red, window, reduction, words, mine, arrivals, times, results, states):
     """First, last and lists: walks from the window's own end, over what has not arrived yet."""
     acc = np.zeros(code[ACC_WORDS], np.int64)
@@ -277,7 +277,7 @@ def _look_up(code, red, window, reduction, words, mine, arrivals, times, results
         states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
 
 
-@inner
+@allocating
 def _settled(code, red, words, row, acc):
     """Whether neither this record nor any beyond it can change the accumulator: it is full, of other instants."""
     op, at = code[red + RED_OP], code[red + RED_ACC]

@@ -6,7 +6,8 @@ values. Signed and unsigned words never meet in one expression here: numba would
 
 import numpy as np
 
-from diptych.kernel.code import (
+from diptych.kernel.jit import allocating, inner
+from diptych.kernel.places import (
     FLAGS,
     FLOATING,
     KNOWN_AT,
@@ -20,7 +21,6 @@ from diptych.kernel.code import (
     TEXT,
     TS,
 )
-from diptych.kernel.jit import inner
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -222,7 +222,7 @@ def mix(word):
     return x ^ (x >> _HALF)
 
 
-@inner
+@allocating
 def sort_rows(words, rows, count):
     """Sorts the positions ``rows[:count]`` by ts, newest first, keeping ties in order."""
     run = 8
@@ -244,7 +244,7 @@ def sort_rows(words, rows, count):
         run *= 2
 
 
-@inner
+@allocating
 def _merge_rows(words, rows, start, middle, end, spare):
     left = middle - start
     for i in range(left):

@@ -22,7 +22,7 @@ from diptych.compile.online import fold_sorted, pack
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import moment
 from diptych.ground.ledger import Progress, Watcher, unwatched
-from diptych.kernel.code import HEADER_SEED, HEADER_WORDS
+from diptych.kernel.places import HEADER_SEED, HEADER_WORDS
 from diptych.plan.nodes import View
 from diptych.serve import documents
 from diptych.serve.addresses import Addresses

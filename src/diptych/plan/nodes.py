@@ -24,9 +24,7 @@ class Kind(StrEnum):
     MAX = "max"
     FIRST = "first"  # any type, by (ts, value); null when empty
     LAST = "last"
-    MOMENTS = (
-        "moments"  # sample variance, Float64; of a Decimal: of its unscaled integers; null below two values
-    )
+    MOMENTS = "moments"  # sample variance, Float64; of a Decimal: of its unscaled integers; null below two values
     DISTINCT = "distinct"  # number of different values, any type; Int64
     LATEST = "latest"  # the last n values by (ts, value), oldest first
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.kernel.code import FORMAT as LAYOUT_VERSION
+from diptych.kernel.places import FORMAT as LAYOUT_VERSION
 from diptych.plan import serial
 from diptych.plan.nodes import Registry, View
 from diptych.plan.serial import ManifestError

@@ -88,6 +88,11 @@ class OnlineReader:
         fetch = self._prepare(plan, entity_rows, at)
         return self._answer(plan, fetch, await self.store.get_many_async(fetch.keys) if fetch.keys else [])
 
+    def keys_of(self, features: Wanted, entity_rows: EntityRows) -> list[bytes]:
+        """The keys that a request reads in its one fetch."""
+        plan = self._plan(features, True)
+        return self._prepare(plan, entity_rows, 0).keys
+
     def warm(self, features: Wanted) -> None:
         """Prepare a service, and compile what it needs, before the first request arrives."""
         plan = self._plan(features, True)

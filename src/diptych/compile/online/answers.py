@@ -13,7 +13,7 @@ from diptych.compile.online.program import Answer, Program
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import moment
 from diptych.ground.values import Bool, Decimal, Enum, Float64, ListOf, Scalar, String, ValueType
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.kernel.point import read_points
 from diptych.rows.values import Values
 
@@ -41,7 +41,7 @@ class Answers:
     """The answers of a view's features for n entities.
 
     ``words``: (program.output_words, n) int64. ``valid`` and ``status``: (answers, n) uint8, a status being one of the
-    codes PRESENT, EMPTY_WINDOW, UNSEEN_ENTITY, NULL_KEY, OVERFLOW, NULL of ``diptych.kernel.code``. Defaults are in
+    codes PRESENT, EMPTY_WINDOW, UNSEEN_ENTITY, NULL_KEY, OVERFLOW, NULL of ``diptych.kernel.places``. Defaults are in
     place already. Features whose finish the caller must evaluate (``program.open_features``) hold nothing until
     ``settle``.
     """

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from diptych.compile.online.answers import CorruptState
 from diptych.compile.online.program import Program
 from diptych.ground.values import INT64_MAX
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.kernel.fold import fold_many
 
 Words = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ import numpy as np
 from diptych.ground.expression import Column, Expression
 from diptych.ground.instants import spell
 from diptych.ground.values import Bool, Decimal, Enum, Float64, Int64, String, Timestamp, ValueType
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.plan.nodes import Kind, Reduction, View
 
 _NARROW_LIMIT = 2**23

@@ -25,7 +25,7 @@ from diptych.compile.online.layout import (
 from diptych.compile.online.records import flag_place, plain_text
 from diptych.ground.expression import Column, columns_of
 from diptych.ground.values import INT64_MAX, Enum, Float64, Int64, ListOf, ResultType, String
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.plan.nodes import REQUEST_TIME, Feature, Kind, Reduction, View
 from diptych.rows.values import Values
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from diptych.compile.online.layout import FLAG_BITS, InputPlace, Layout
 from diptych.ground.values import Enum, Float64, String
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.rows.values import Values
 
 Words = npt.NDArray[np.int64]

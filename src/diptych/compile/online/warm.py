@@ -13,7 +13,7 @@ from diptych.plan.nodes import Entity, Feature, Kind, Reduction, Source, View, W
 def warm_up() -> None:
     """Compiles what reads and folds call, or loads it from the cache beside the package; the same for every view.
 
-    To be called before a process takes its first request. On a new machine (or after an upgrade) it takes 10 to 20
+    To be called before a process takes its first request. On a new machine (or after an upgrade) it takes 20 to 30
     seconds of one core, otherwise a fraction of a second.
     """
     source = Source("warm", (), None, None, None, 0)

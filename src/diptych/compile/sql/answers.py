@@ -84,7 +84,8 @@ def semigroup_result(reduction: Reduction, parts: Sequence[Part], label: str, di
         case Kind.FIRST | Kind.LAST:
             return Result(dialect.dated_value(first), empty)
         case Kind.LATEST:
-            return Result(dialect.oldest_first(first), empty)
+            length = coalesce(dialect.length(first.copy()), integer(0))
+            return Result(dialect.oldest_first(first), equal(length, integer(0)))
         case Kind.MOMENTS:
             n, _, m2 = values
             variance = case((at_most(integer(2), n), divided(m2, typed(minus(n, integer(1)), dialect.double))))

@@ -10,7 +10,7 @@ from diptych.ground.values import Float64
 from diptych.plan.nodes import Derived
 
 ROWS = "answers"
-"""The relation that the statement reads: ``row_id`` and the columns of ``columns``, decimals and instants as integers."""
+"""The relation that the statement reads: ``row_id`` and the columns that it is told of, in the form of engines."""
 
 
 def compile_derived(derived: Sequence[Derived], columns: Mapping[str, str], dialect: str = "duckdb") -> str:

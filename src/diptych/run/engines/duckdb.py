@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,7 +17,8 @@ from diptych.run.columns import Array, as_declared
 from diptych.run.engine import ROW_ID
 from diptych.run.engines.duckdb_open import open_history, session
 from diptych.run.engines.duckdb_scan import arrived, scan
-from diptych.run.errors import BadHistory, Overflow
+from diptych.run.errors import BadHistory, BadSpine, Overflow
+from diptych.run.frames import to_arrow
 from diptych.run.location import Location
 from diptych.run.overflow import refuse_overflow
 
@@ -89,6 +91,27 @@ class DuckDBEngine:
         )
         with_arrival = arrived(view.source, opened.types)
         return compile_view(view, "duckdb", features=features, evidence=evidence, arrived=with_arrival)
+
+    def query(self, spine: str | Path, frames: Mapping[str, Any] | None = None) -> pa.Table:
+        """A spine that is not a frame: the path of Parquet files, or one SQL query over such files and ``frames``.
+
+        Rows come in the order of the file or of the query's ORDER BY. Raises BadSpine where it cannot be read.
+        """
+        text = str(spine)
+        is_path = isinstance(spine, Path) or text.endswith(".parquet")
+        with self.connection() as connection:
+            connection.execute("SET preserve_insertion_order = true; SET python_enable_replacements = false")
+            for name, frame in (frames or {}).items():
+                connection.register(name, to_arrow(frame))
+            try:
+                if not is_path and len(duckdb.extract_statements(text)) != 1:
+                    raise BadSpine(f"a spine is one query, this text is several: {text!r}")
+                relation = connection.read_parquet(text) if is_path else connection.sql(text)
+                if relation is None:
+                    raise BadSpine(f"a spine is a query that gives rows, this text gives none: {text!r}")
+                return relation.to_arrow_table()
+            except duckdb.Error as error:
+                raise BadSpine(f"cannot read the spine {text!r}: {error}") from error
 
     def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A fresh in-memory database with the engine's settings, closed at the end."""

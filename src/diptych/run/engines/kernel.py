@@ -19,7 +19,7 @@ import pyarrow as pa
 from diptych.admit.project import ViewEvents, project
 from diptych.compile.online import Answers, Gathering, Program, Sweep, settle
 from diptych.compile.online.narrowed import narrowed
-from diptych.kernel import code as k
+from diptych.kernel import places as k
 from diptych.plan.nodes import Derived, View
 from diptych.rows.evaluate import evaluate
 from diptych.rows.values import to_arrow

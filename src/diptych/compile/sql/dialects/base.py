@@ -90,5 +90,9 @@ class Dialect(ABC):
         """The values of a list of pairs, in the reverse of its order; the empty list for null."""
 
     @abstractmethod
+    def length(self, pairs: Sql) -> Sql:
+        """Number of pairs in a list; null for null."""
+
+    @abstractmethod
     def powers(self, count: int) -> exp.Select:
         """The rows ``level``, ``size`` = 2^level, for levels from 0 to ``count - 1``."""

@@ -110,6 +110,10 @@ class DuckDB(Dialect):
         values = call("LIST_TRANSFORM", call("LIST_REVERSE", pairs), value)
         return case((not_null(pairs.copy()), values), otherwise=exp.Array(expressions=[]))
 
+    def length(self, pairs: Sql) -> Sql:
+        """``LEN(pairs)``."""
+        return call("LEN", pairs)
+
     def powers(self, count: int) -> exp.Select:
         """Out of ``RANGE(count)``."""
         level = column("levels", "range")
