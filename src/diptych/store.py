@@ -9,12 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from diptych.check.repository import Options, simulate_repository
+from diptych.check.verdict import Verdict
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import instant
 from diptych.ground.ledger import Watcher, unwatched
 from diptych.operate.backfill import Backfilled
 from diptych.operate.rollout.rollout import Applied, Proposal, Pruned, RollbackProposal, Rollout
 from diptych.plan.nodes import Registry
+from diptych.run.frames import to_arrow
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
 from diptych.serve.consume import Consumer
@@ -27,7 +30,7 @@ from diptych.serve.reader import OnlineReader
 from diptych.serve.request import EntityRows
 from diptych.serve.selection import Wanted, select
 from diptych.serve.stream import file_stream
-from diptych.wiring import Wiring
+from diptych.wiring import Tables, Wiring
 
 Moment = int | datetime
 """An instant: microseconds since the epoch, or a datetime (a naive one is UTC)."""
@@ -190,6 +193,41 @@ class FeatureStore:
     def forget(self, entity: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Forgotten:
         """Delete the state of entities in every version, and leave a tombstone against redelivery."""
         return forget(self._wiring.manifests, entity, keys)
+
+    def simulate(
+        self,
+        *,
+        cut: Moment | None = None,
+        until: Moment | None = None,
+        questions: int = 300,
+        requests: tuple[Wanted, Any] | None = None,
+        seed: int = 0,
+        watch: Watcher = unwatched,
+    ) -> Verdict:
+        """Run the history through real ingestion and online reads, and compare every value with compiled SQL.
+
+        What was known before ``cut`` (None: two thirds of it) is backfilled, the rest streamed, up to ``until``. Every
+        view gets ``questions`` made up around its own boundaries; ``requests`` are a service and a spine for it. It all
+        happens in a corner of the configured server, or on a server of its own, that is empty again afterwards. Raises
+        NothingToSimulate.
+        """
+        wired = self._wiring
+        options = Options(_instant(cut), _instant(until), questions, seed=seed)
+        asked = None
+        if requests is not None:
+            asked = (select(self.registry, requests[0]), to_arrow(wired.spine(requests[1])))
+        with wired.corner() as (addresses, store):
+            return simulate_repository(
+                self.registry,
+                Tables(wired.locations),
+                addresses,
+                store,
+                wired.sql_engine,
+                wired.engine_named("kernel"),
+                options,
+                asked,
+                watch,
+            )
 
     def close(self) -> None:
         """Close what was opened; the embedded server stops when nobody uses it."""
