@@ -82,7 +82,7 @@ def spine(airports: list[Any], times: list[Any], **more: Any) -> pd.DataFrame:
 
 
 def test_rows_order_columns_index_and_dtypes_of_a_pandas_spine_stay() -> None:
-    frame = spine(["LGA", "JFK", "JFK", None, "XXX"], [NOON] * 5, n=[1, 2, 3, 4, 5], x=[object()] * 5)
+    frame = spine(["LGA", "JFK", "JFK", None, "QQQ"], [NOON] * 5, n=[1, 2, 3, 4, 5], x=[object()] * 5)
     frame.index = pd.Index(["e", "b", "b", "a", "c"], name="label")
     before = frame.copy()
     got = train(frame).to_df()

@@ -22,13 +22,15 @@ from diptych.kernel.places import (
     RED_OP,
     RED_ROW,
     RED_VALUE,
+    REDUCERS,
     REDUCERS_AT,
     REDUCTIONS,
     REDUCTIONS_AT,
     RESULT_WORDS,
+    SEEN,
     SUM_NARROW,
     SUM_WIDE,
-    TS,
+    VALID,
     WIN_FIRST,
     WIN_HOP,
     WIN_LENGTH,
@@ -51,21 +53,17 @@ def tail(code, window, t):
 
 
 @allocating
-def sweep_sums(code, reducer, words, mine, turns, seen_at, times, results, states):
-    """Writes the results of all reductions of one reducer, for one entity.
+def sweep_sums(code, chosen, words, mine, stamps, arrivals, turns, times, results, states):
+    """Writes the results of all reductions of the reducers ``chosen``, which take the same records of one entity.
 
-    ``mine``: its records by ts; ``turns``: their indices by arrival, ``seen_at``: the instants of arrival in that order.
+    ``mine``: these records by ts; ``stamps`` and ``arrivals``: when they happened and can first be seen; ``turns``:
+    their indices by arrival.
     """
-    red = code[REDUCERS_AT] + reducer * RED_ROW
     acc = np.zeros(code[ACC_WORDS], np.int64)
     floats = acc.view(np.float64)
-    windows = _windows_of(code, reducer)
-    limbs = _limbs(code, red, words, mine)
+    windows = _windows_of(code, chosen)
+    first_limb, limbs = _limbs_of(code, chosen, words, mine)
     count = len(mine)
-    stamps, arrivals = np.empty(count, np.int64), np.empty(count, np.int64)
-    for i in range(count):
-        stamps[i] = words[mine[i] + TS]
-        arrivals[turns[i]] = seen_at[i]
     arrived = np.zeros((1, 1 + limbs.shape[0]), np.int64)
     gone = np.zeros((len(windows), 1 + limbs.shape[0]), np.int64)
     left = np.zeros(len(windows), np.int64)
@@ -73,7 +71,7 @@ def sweep_sums(code, reducer, words, mine, turns, seen_at, times, results, state
     for i in range(len(times)):
         t = times[i]
         most = left.max()
-        while enter < count and seen_at[enter] <= t:
+        while enter < count and arrivals[turns[enter]] <= t:
             event = turns[enter]
             _add(arrived, 0, limbs, event)
             if event < most:  # it arrives when some window has passed it
@@ -88,26 +86,35 @@ def sweep_sums(code, reducer, words, mine, turns, seen_at, times, results, state
                 end += 1
             _leave(gone, w, limbs, arrivals, left[w], end, t)
             left[w] = end
-            _put(code, red, arrived, gone, w, acc)
             first = code[windows[w] + WIN_FIRST]
             for k in range(first, first + code[windows[w] + WIN_REDUCTIONS]):
                 reduction = code[REDUCTIONS_AT] + k * RDN_ROW
-                if code[reduction + RDN_REDUCER] == reducer:
+                reducer = code[reduction + RDN_REDUCER]
+                if first_limb[reducer] > 0:
+                    red = code[REDUCERS_AT] + reducer * RED_ROW
                     at = i * code[RESULT_WORDS] + code[reduction + RDN_RESULT]
-                    state = conclude(code, red, reduction, words, acc, floats, results, at)
-                    states[i * code[REDUCTIONS] + code[reduction + RDN_INDEX]] = state
+                    index = i * code[REDUCTIONS] + code[reduction + RDN_INDEX]
+                    op, limb = code[red + RED_OP], first_limb[reducer]
+                    if op == COUNT or op == SUM_NARROW:  # as ``conclude`` would, without the price of a call
+                        column = 0 if op == COUNT else limb
+                        results[at] = arrived[0, column] - gone[w, column]
+                        states[index] = VALID | (SEEN if arrived[0, 0] > gone[w, 0] else 0)
+                    else:
+                        _put(op, arrived, gone, w, limb, acc, code[red + RED_ACC])
+                        states[index] = conclude(code, red, reduction, words, acc, floats, results, at)
 
 
 @allocating
-def _windows_of(code, reducer):
-    """The windows in which a reducer is asked for, by their places in the code."""
+def _windows_of(code, chosen):
+    """The windows in which any of some reducers is asked for, by their places in the code."""
     windows = np.empty(code[WINDOWS], np.int64)
     count = 0
     for i in range(code[WINDOWS]):
         window = code[WINDOWS_AT] + i * WIN_ROW
         first, asked = code[window + WIN_FIRST], False
         for k in range(first, first + code[window + WIN_REDUCTIONS]):
-            asked |= code[code[REDUCTIONS_AT] + k * RDN_ROW + RDN_REDUCER] == reducer
+            for reducer in chosen:
+                asked |= code[code[REDUCTIONS_AT] + k * RDN_ROW + RDN_REDUCER] == reducer
         if asked:
             windows[count] = window
             count += 1
@@ -115,22 +122,34 @@ def _windows_of(code, reducer):
 
 
 @allocating
-def _limbs(code, red, words, mine):
-    """What each record adds beside one to the count: (limbs, records)."""
-    op, value = code[red + RED_OP], code[red + RED_VALUE]
-    size = 0 if op == COUNT else 1 if op == SUM_NARROW else 2 if op == SUM_WIDE else 6
+def _limbs_of(code, chosen, words, mine):
+    """What each record adds beside one to the count: (first limb of each reducer counted from 1, limbs by records)."""
+    first_limb = np.zeros(code[REDUCERS], np.int64)
+    size = 0
+    for reducer in chosen:
+        first_limb[reducer] = 1 + size
+        size += _size(code[code[REDUCERS_AT] + reducer * RED_ROW + RED_OP])
     limbs = np.empty((size, len(mine)), np.int64)
-    for i in range(len(mine) if size > 0 else 0):
-        x = words[mine[i] + value]
-        if op == SUM_NARROW:
-            limbs[0, i] = x
-        else:
-            limbs[0, i], limbs[1, i] = x & _MASK, x >> _LIMB
-        if op == MOMENTS_EXACT:
-            low, high = multiply(x, x)
-            limbs[2, i], limbs[3, i] = low & _MASK, (low >> _LIMB) & _MASK
-            limbs[4, i], limbs[5, i] = high & _MASK, high >> _LIMB
-    return limbs
+    for reducer in chosen:
+        red = code[REDUCERS_AT] + reducer * RED_ROW
+        op, value, at = code[red + RED_OP], code[red + RED_VALUE], first_limb[reducer] - 1
+        for i in range(len(mine) if op != COUNT else 0):
+            x = words[mine[i] + value]
+            if op == SUM_NARROW:
+                limbs[at, i] = x
+            else:
+                limbs[at, i], limbs[at + 1, i] = x & _MASK, x >> _LIMB
+            if op == MOMENTS_EXACT:
+                low, high = multiply(x, x)
+                limbs[at + 2, i], limbs[at + 3, i] = low & _MASK, (low >> _LIMB) & _MASK
+                limbs[at + 4, i], limbs[at + 5, i] = high & _MASK, high >> _LIMB
+    return first_limb, limbs
+
+
+@allocating
+def _size(op):
+    """The limbs of a reducer."""
+    return 0 if op == COUNT else 1 if op == SUM_NARROW else 2 if op == SUM_WIDE else 6
 
 
 @allocating
@@ -155,27 +174,22 @@ def _leave(gone, row, limbs, arrivals, begin, end, t):
 
 
 @allocating
-def _put(code, red, arrived, gone, row, acc):
-    """The difference of two totals as the reducer's accumulator."""
-    op, at = code[red + RED_OP], code[red + RED_ACC]
+def _put(op, arrived, gone, row, limb, acc, at):
+    """The difference of two totals as the accumulator of a reducer whose first limb is given."""
     held = arrived[0, 0] - gone[row, 0]
     acc[at] = held > 0
-    if op == COUNT:
-        acc[at + 1] = held
-    elif op == SUM_NARROW:
-        acc[at + 1] = arrived[0, 1] - gone[row, 1]
-    elif op == SUM_WIDE:
-        acc[at + 1], acc[at + 2] = _joined(arrived, gone, row, 1)
+    if op == SUM_WIDE:
+        acc[at + 1], acc[at + 2] = _joined(arrived, gone, row, limb)
     else:
         acc[at + 1] = held
-        acc[at + 2], acc[at + 3] = _joined(arrived, gone, row, 1)
-        low, high = _joined(arrived, gone, row, 3)
-        above, _ = _joined(arrived, gone, row, 5)
+        acc[at + 2], acc[at + 3] = _joined(arrived, gone, row, limb)
+        low, high = _joined(arrived, gone, row, limb + 2)
+        above, _ = _joined(arrived, gone, row, limb + 4)
         acc[at + 4], acc[at + 5] = low, high + above
 
 
 @allocating
-def _joined(arrived, gone, row, k):
-    """The 128 bits of two limbs, the lower one at ``k``."""
-    low, high = arrived[0, k] - gone[row, k], arrived[0, k + 1] - gone[row, k + 1]
+def _joined(arrived, gone, row, limb):
+    """The 128 bits of a limb and the one above it."""
+    low, high = arrived[0, limb] - gone[row, limb], arrived[0, limb + 1] - gone[row, limb + 1]
     return add_wide(high << _LIMB, high >> _LIMB, low, np.int64(0))

@@ -19,6 +19,7 @@ from diptych.kernel.places import (
     DISTINCT,
     FIRST,
     KNOWN_AT,
+    LAST,
     LATEST,
     MAX,
     MIN,
@@ -78,12 +79,9 @@ def sweep(code, words, begins, ends, instants, query_begins, query_ends, out, ma
             continue
         rows = _rows_in_time(code, words, begins[entity], ends[entity])
         rows = rows[: drop_repeats(code, words, rows, len(rows))]
-        turns = ascending(_arrivals(words, rows))
         results = np.zeros(len(times) * code[RESULT_WORDS], np.int64)
         states = np.zeros(len(times) * code[REDUCTIONS], np.int64)
-        for i in range(code[REDUCERS]):
-            if code[code[REDUCERS_AT] + i * RED_ROW + RED_USES] > 0:
-                _sweep_reducer(code, i, words, rows, turns, times, results, states)
+        _sweep_reducers(code, words, rows, times, results, states)
         for i in range(len(times)):
             here = results[i * code[RESULT_WORDS] : (i + 1) * code[RESULT_WORDS]]
             state = states[i * code[REDUCTIONS] : (i + 1) * code[REDUCTIONS]]
@@ -105,27 +103,59 @@ def _rows_in_time(code, words, begin, end):
 
 
 @allocating
-def _arrivals(words, rows):
-    """The first instant at which each event can be seen."""
-    arrivals = np.empty(len(rows), np.int64)
-    for i in range(len(rows)):
-        arrivals[i] = max(words[rows[i] + TS], words[rows[i] + KNOWN_AT]) + 1
-    return arrivals
+def _sweep_reducers(code, words, rows, times, results, states):
+    """Writes the results of all reductions for one entity; reducers that take the same records share the work on them."""
+    all_stamps, all_arrivals = _times_of(words, rows)
+    all_turns = ascending(all_arrivals.copy())
+    mine, stamps, arrivals, turns = rows, all_stamps, all_arrivals, all_turns
+    sums = np.empty(code[REDUCERS], np.int64)
+    waiting = 0
+    for i in range(code[REDUCERS]):
+        red = code[REDUCERS_AT] + i * RED_ROW
+        if code[red + RED_USES] == 0:
+            continue
+        taken = np.empty(len(rows) + 1, np.int64)
+        taken = taken[: gather(code, red, words, rows, 0, len(rows), taken)]
+        if not _same(taken, mine):
+            if waiting > 0:
+                sweep_sums(code, sums[:waiting], words, mine, stamps, arrivals, turns, times, results, states)
+                waiting = 0
+            mine, turns = taken, _turns_of(rows, all_turns, taken)
+            stamps, arrivals = _times_of(words, taken)
+        if code[red + RED_OP] in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
+            sums[waiting] = i
+            waiting += 1
+        else:
+            _sweep_reducer(code, i, words, mine, arrivals, turns, times, results, states)
+    if waiting > 0:
+        sweep_sums(code, sums[:waiting], words, mine, stamps, arrivals, turns, times, results, states)
 
 
 @allocating
-def _sweep_reducer(code, reducer, words, rows, order, times, results, states):
-    """Writes the results of all reductions of one reducer, for one entity."""
+def _times_of(words, rows):
+    """When each event happened, and the first instant at which it can be seen."""
+    stamps, arrivals = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    for i in range(len(rows)):
+        stamps[i] = words[rows[i] + TS]
+        arrivals[i] = max(stamps[i], words[rows[i] + KNOWN_AT]) + 1
+    return stamps, arrivals
+
+
+@allocating
+def _same(rows, others):
+    if len(rows) != len(others):
+        return False
+    for i in range(len(rows)):
+        if rows[i] != others[i]:
+            return False
+    return True
+
+
+@allocating
+def _sweep_reducer(code, reducer, words, mine, arrivals, turns, times, results, states):
+    """Writes the results of all reductions of one reducer that does not sum exactly."""
     red = code[REDUCERS_AT] + reducer * RED_ROW
     op = code[red + RED_OP]
-    mine = np.empty(len(rows) + 1, np.int64)
-    count = gather(code, red, words, rows, 0, len(rows), mine)
-    mine = mine[:count]
-    arrivals = _arrivals(words, mine)
-    turns = _turns_of(rows, order, mine)
-    if op in (COUNT, SUM_NARROW, SUM_WIDE, MOMENTS_EXACT):
-        sweep_sums(code, reducer, words, mine, turns, arrivals[turns], times, results, states)
-        return
     if op in (MIN, MAX, SUM_FLOAT, MOMENTS_FLOAT):
         _sweep_tree(code, reducer, words, mine, arrivals, turns, times, results, states)
         return

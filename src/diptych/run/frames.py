@@ -53,12 +53,13 @@ def beside(frame: Any, columns: Mapping[str, Array]) -> pd.DataFrame:
     """
     left = frame if isinstance(frame, pd.DataFrame) else to_arrow(frame).to_pandas()
     right = {name: _series(column, left.index) for name, column in columns.items()}
-    return pd.concat([left, pd.DataFrame(right, index=left.index)], axis=1)
+    both: pd.DataFrame = pd.concat([left, pd.DataFrame(right, index=left.index)], axis=1)
+    return both
 
 
 def _series(column: Array, index: pd.Index) -> pd.Series:
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()} if column.null_count else {}
-    series = pa.table({"column": column}).to_pandas(types_mapper=nullable.get)["column"]
+    series: pd.Series = pa.table({"column": column}).to_pandas(types_mapper=nullable.get)["column"]
     series.index = index
     return series
 
