@@ -1,7 +1,7 @@
 """What every offline engine offers: the features of one view at the instants of a spine."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
@@ -19,7 +19,12 @@ def key_column(name: str) -> str:
 
 
 class OfflineEngine(Protocol):
-    """Computes views over history; knows nothing of services, names of outputs or a user's spine."""
+    """Computes views over history; knows nothing of services, names of outputs or a user's spine.
+
+    ``gives_magnitudes``: whether evidence has magnitudes; a comparison needs an engine that does, or another's.
+    """
+
+    gives_magnitudes: ClassVar[bool]
 
     def compute(
         self,
@@ -35,7 +40,7 @@ class OfflineEngine(Protocol):
         ``spine`` has ``row_id`` (int64: 0, 1, ...), ``t`` (int64 microseconds) and ``key_{name}`` for each key part,
         distinct in key and ``t``. A null key part is answered as an empty window. Raises Overflow when a window's own
         sum leaves int64. With ``evidence`` it does not, and adds ``{feature}__status`` (text) and, for each feature
-        that is not exact, ``{feature}__magnitude`` (float64, what its tolerance is relative to).
+        that is not exact, ``{feature}__magnitude`` (float64, what its tolerance is relative to) if it gives those.
         """
         ...
 

@@ -1,6 +1,8 @@
 """History for a backfill: the events of a view, bucket by bucket of its entities, through the door of ingestion."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +12,11 @@ import pyarrow as pa
 from diptych.admit.door import Checked, check
 from diptych.admit.project import ViewEvents, project
 from diptych.plan.nodes import View
-from diptych.rows.values import Values
+from diptych.rows.values import Values, concatenate
+from diptych.run.engines.duckdb_open import session
+from diptych.run.engines.duckdb_read import Reading, spread
+from diptych.run.errors import BadHistory
+from diptych.run.location import Location
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
@@ -29,6 +35,74 @@ class TableHistory:
             self._checked[source.name] = check(source, self.tables[source.name])
         events = project(view, self._checked[source.name])
         return events_at(events, np.flatnonzero((events.known_at < cut) & in_bucket(events, bucket, buckets)))
+
+
+@dataclass(slots=True)
+class LocatedHistory:
+    """Histories where they lie, by source: each bucket of a view is one scan, so memory is that of a bucket.
+
+    Where a part of the key is derived, each bucket's scan passes the whole history through the door. ``memory_limit``
+    (as DuckDB spells it), ``threads`` and ``temp_directory`` are for the scans.
+    """
+
+    locations: Mapping[str, Location]
+    memory_limit: str | None = None
+    threads: int | None = None
+    temp_directory: str | None = None
+    _rejected: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
+        """All events of a view that were known before ``cut`` and whose entity is in a bucket. Raises BadHistory."""
+        counts = self._rejected.setdefault(view.name, Counter())
+        divided = bool(view.on) and set(view.on) <= {column.name for column in view.source.columns}
+        parts = []
+        with self._reading(view) as reading:
+            where = f"{spread(view.on, buckets)} = {bucket}" if divided else ""
+            for batch in reading.batches(where=where):
+                checked = reading.check(batch)
+                events = project(view, checked)
+                if divided or bucket == 0:  # else another bucket has counted them
+                    counts.update(checked.rejected)
+                    counts.update(events.rejected)
+                known = events.known_at < cut
+                parts.append(
+                    events_at(events, np.flatnonzero(known if divided else known & in_bucket(events, bucket, buckets)))
+                )
+            if bucket == 0:
+                counts.update({"type": reading.unreadable()})
+            return _joined(view, reading, parts)
+
+    def rejected(self, view: View) -> Mapping[str, int]:
+        """How many rows of a view's history were left out, by reason, of the buckets that were asked for so far."""
+        return {reason: count for reason, count in self._rejected.get(view.name, Counter()).items() if count}
+
+    @contextmanager
+    def _reading(self, view: View) -> Iterator[Reading]:
+        source = view.source.name
+        if source not in self.locations:
+            known = ", ".join(sorted(self.locations)) or "none"
+            raise BadHistory(f"no history is known for source {source!r}; known are: {known}; name it in diptych.toml")
+        with session(self.memory_limit, self.threads, self.temp_directory) as connection:
+            yield Reading.of(connection, view, self.locations[source])
+
+
+def _joined(view: View, reading: Reading, parts: list[ViewEvents]) -> ViewEvents:
+    """Events of several batches as one; ``rows`` and ``refused`` are places in no batch and left empty."""
+    if not parts:
+        parts = [project(view, reading.check(reading.nothing()))]
+    id_hashes = [part.id_hash for part in parts if part.id_hash is not None]
+    none = np.empty(0, np.int64)
+    return ViewEvents(
+        rows=none,
+        key=tuple(map(concatenate, zip(*(part.key for part in parts), strict=True))),
+        ts=np.concatenate([part.ts for part in parts]),
+        known_at=np.concatenate([part.known_at for part in parts]),
+        id_hash=np.concatenate(id_hashes) if id_hashes else None,
+        inputs=tuple(map(concatenate, zip(*(part.inputs for part in parts), strict=True))),
+        conditions=tuple(map(np.concatenate, zip(*(part.conditions for part in parts), strict=True))),
+        rejected={},
+        refused=none,
+    )
 
 
 def in_bucket(events: ViewEvents, bucket: int, buckets: int) -> npt.NDArray[np.bool_]:

@@ -51,7 +51,7 @@ def door(view: View, dialect: Dialect, *, arrived: bool) -> list[Step]:
         Step("source", _declared(source, dialect, arrived), "raw rows as declared: NaN is null, -0.0 is 0.0"),
         Step("admitted", _admitted(source, dialect, arrived), "rows that fit their types, ranges and times"),
     ]
-    derived, last = list(_derived(source, dialect)), "admitted"
+    derived, last = list(_derived(source, dialect, arrived)), "admitted"
     if derived:
         steps += derived
         last = derived[-1].name
@@ -164,9 +164,9 @@ def _timely(source: Source, arrived: bool) -> Iterator[Sql]:
         yield at_most(minus(ts, known), integer(source.max_skew))
 
 
-def _derived(source: Source, dialect: Dialect) -> Iterator[Step]:
+def _derived(source: Source, dialect: Dialect, arrived: bool) -> Iterator[Step]:
     """One step for each round of derived columns whose inputs are all there already."""
-    names = [field.name for field in source.columns]
+    names = [*(field.name for field in source.columns), *([ARRIVED_AT] if arrived else [])]
     waiting, last, round_ = list(source.derive), "admitted", 1
     while waiting:
         ready = list(_independent(waiting))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import numpy as np
@@ -34,6 +34,8 @@ class DuckDBEngine:
     memory_limit: str | None = None
     threads: int | None = None
     temp_directory: str | None = None
+
+    gives_magnitudes: ClassVar[bool] = True
 
     def compute(
         self,

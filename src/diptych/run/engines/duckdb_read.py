@@ -13,7 +13,7 @@ from diptych.ground.expression import columns_of
 from diptych.ground.instants import EARLIEST, LATEST
 from diptych.ground.values import Bool, Decimal, Int64
 from diptych.plan.nodes import Field, Source, View
-from diptych.run.columns import as_declared
+from diptych.run.columns import as_declared, stored_type
 from diptych.run.engines.duckdb_open import Opened, open_history
 from diptych.run.engines.duckdb_scan import ARRIVED_AT, arrived, quoted, scan
 from diptych.run.errors import BadHistory
@@ -61,11 +61,7 @@ class Reading:
         columns = [f"{_RAW}.{quoted(field.name)} AS {quoted(f'c{i}')}" for i, field in enumerate(self.source.columns)]
         columns += [f"{self._arrival_sql()} AS {quoted(_ARRIVAL)}"] if self.arrival else []
         columns += [f"{number} AS {quoted(_ENTITY)}"] if number else []
-        conditions = [where] if where else []
-        if self.arrival:
-            conditions.append(f"{self._arrival_sql()} BETWEEN {EARLIEST} AND {LATEST}")
-        clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        sql = f"SELECT {', '.join(columns) or '1 AS nothing'} FROM {_RAW}{joined}{clause}"
+        sql = f"SELECT {', '.join(columns) or '1 AS nothing'} FROM {_RAW}{joined}{self._punctual(where)}"
         try:
             for batch in self.connection.sql(sql).to_arrow_reader(BATCH_ROWS):
                 yield self._batch(batch)
@@ -89,9 +85,32 @@ class Reading:
         relation = scan(self.declared, self.opened.relation, self.opened.types, text=self.opened.text)
         return f'CREATE TEMP VIEW "{_RAW}" AS {relation};\n'
 
+    def unreadable(self) -> int:
+        """How many rows hold a value that the scan cannot read as its declared type, or no time of arrival."""
+        whole = f"SELECT COUNT(*) FROM {self.opened.relation} AS src"
+        read = f"SELECT COUNT(*) FROM {_RAW}{self._punctual()}"
+        try:
+            found = self.connection.execute(f"SELECT ({whole}) - ({read})").fetchall()
+        except duckdb.Error as error:
+            raise BadHistory(f"source {self.source.name!r}: DuckDB could not read its history: {error}") from error
+        return int(found[0][0])
+
+    def nothing(self) -> Batch:
+        """A batch without rows."""
+        columns = {field.name: pa.array([], stored_type(field.type)) for field in self.source.columns}
+        arrivals = np.empty(0, np.int64) if self.arrival else None
+        return Batch(pa.table(columns), arrivals, None)
+
     def check(self, batch: Batch) -> Checked:
         """The door's verdict on a batch."""
         return check(self.source, batch.table, arrived_at=batch.arrived_at)
+
+    def _punctual(self, condition: str = "") -> str:
+        """A WHERE clause: the condition, and that a history with times of arrival says one that can be."""
+        conditions = [condition] if condition else []
+        if self.arrival:
+            conditions.append(f"{self._arrival_sql()} BETWEEN {EARLIEST} AND {LATEST}")
+        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
     def _arrival_sql(self) -> str:
         known = self.source.known_at or self.source.timestamp

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import duckdb
 import numpy as np
@@ -53,7 +54,7 @@ class KernelEngine:
     memory_limit: str | None = None
     temp_directory: str | None = None
 
-    gives_magnitudes = False
+    gives_magnitudes: ClassVar[bool] = False
 
     def compute(
         self,
