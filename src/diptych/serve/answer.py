@@ -87,7 +87,8 @@ class RoleAnswers:
         into.update(zip(names, words.take(offsets, 0).view(np.float64).tolist(), strict=True))
         if b"\0" in valid.tobytes():
             shown = columns.names
-            for row, place in np.argwhere(valid == 0).tolist():
+            rows, nulls = (valid == 0).nonzero()
+            for row, place in zip(rows.tolist(), nulls.tolist(), strict=True):
                 for name in shown.get(row, ()):
                     into[name][place] = None
         for name, row, kind in columns.other:
@@ -115,9 +116,13 @@ class RoleAnswers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnlineFeatures:
-    """The answer to one request: the request's columns, then the service's outputs, then its derived columns."""
+    """The answer to one request: the request's columns, then the service's outputs, then its derived columns.
+
+    ``blank`` has the names of the outputs in order, with nothing in them yet.
+    """
 
     service: Service
+    blank: dict[str, list[Any]]
     instant: int
     request: dict[str, list[Any]]
     roles: tuple[RoleAnswers, ...]
@@ -126,12 +131,9 @@ class OnlineFeatures:
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Python values per column: int, float, bool, str, Decimal, aware datetime, list; None where null."""
-        found: dict[str, list[Any]] = {}
+        result = self.request | self.blank
         for role in self.roles:
-            role.collect(found)
-        result = dict(self.request)
-        for output in self.service.outputs:
-            result[output.name] = found[output.name]
+            role.collect(result)
         for name, (kind, values) in self.derived.items():
             result[name] = [pythonic(kind, value) for value in to_list(kind, values)]
         return result

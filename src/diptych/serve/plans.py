@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.compile.online.program import Program
+from diptych.compile.online.together import Together
 from diptych.ground.expression import columns_of
 from diptych.plan.nodes import Registry, Service, View
 from diptych.serve.answer import RoleColumns
@@ -74,6 +76,16 @@ class ServicePlan:
     groups: tuple[tuple[int, ...], ...]
     columns: tuple[RoleColumns, ...]
     roles: tuple[tuple[int, dict[str, int]], ...]
+
+    @cached_property
+    def together(self) -> Together:
+        """The programs of all views, to be read in one call."""
+        return Together.of([view.program for view in self.views])
+
+    @cached_property
+    def blank(self) -> dict[str, list[Any]]:
+        """The names of the outputs in their order, with nothing in them yet."""
+        return {output.name: [] for output in self.service.outputs}
 
     @cached_property
     def derived_reads(self) -> tuple[tuple[str, int, int], ...]:
