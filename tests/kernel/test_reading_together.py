@@ -34,7 +34,7 @@ def test_the_answers_are_those_of_each_view_alone(counts: tuple[int, int]) -> No
     ]
     together = Together.of(programs).read([state for part in states for state in part], counts, AT)
     assert together is not None
-    for program, part, found in zip(programs, states, together, strict=True):
+    for program, part, found in zip(programs, states, together.answers, strict=True):
         alone = read(program, part, np.full(len(part), AT))
         assert found.program is program
         np.testing.assert_array_equal(found.words, alone.words)

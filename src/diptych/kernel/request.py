@@ -1,18 +1,21 @@
 """Several views in one call: what an online request asks of the kernel, without the price of a call per view."""
 
+import numpy as np
+
 from diptych.kernel.jit import entry
 from diptych.kernel.places import FEATURES, OUTPUT_WORDS, SOUND
 from diptych.kernel.point import read_points
 
 
 @entry
-def read_views(codes, code_ends, words, lengths, counts, instants, out, marks):
+def read_views(codes, code_ends, words, lengths, counts, instant, out, marks):
     """Answers every feature of every view; whether all states are sound.
 
     ``codes``: the codes of the views joined, view i's up to ``code_ends[i]``; ``counts``: its number of entities.
-    ``words``, ``lengths`` and ``instants`` are as in ``read_points``, view after view. ``out`` and ``marks`` are flat:
-    the blocks that ``read_points`` writes for each view, one behind the other.
+    ``words`` and ``lengths`` are as in ``read_points``, view after view; ``instant`` is the query time of all. ``out``
+    and ``marks`` are flat: the blocks that ``read_points`` writes for each view, one behind the other.
     """
+    instants = np.full(len(lengths), instant, np.int64)
     code_begin, entity, begin, out_begin, marks_begin = 0, 0, 0, 0, 0
     sound = True
     for view in range(len(counts)):

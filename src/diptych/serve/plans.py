@@ -13,7 +13,7 @@ from diptych.compile.online.program import Program
 from diptych.compile.online.together import Together
 from diptych.ground.expression import columns_of
 from diptych.plan.nodes import Registry, Service, View
-from diptych.serve.answer import RoleColumns
+from diptych.serve.answer import PlainColumns, RoleColumns
 from diptych.serve.request import RequestDoor
 
 Keys = list[bytes | None]
@@ -81,6 +81,15 @@ class ServicePlan:
     def together(self) -> Together:
         """The programs of all views, to be read in one call."""
         return Together.of([view.program for view in self.views])
+
+    @cached_property
+    def plain(self) -> PlainColumns | None:
+        """All outputs as plain columns, where they are, and all views are asked for the same entities."""
+        if len(self.groups) != 1:
+            return None
+        by_name = {role.name: self.roles[number] for number, role in enumerate(self.service.roles)}
+        shown = [(out.name, by_name[out.role][0], by_name[out.role][1][out.feature]) for out in self.service.outputs]
+        return PlainColumns.of(self.together, shown)
 
     @cached_property
     def blank(self) -> dict[str, list[Any]]:

@@ -7,13 +7,15 @@ and a handful of array operations.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from diptych.compile.online.answers import Answers, BeforeHorizon, CorruptState, horizon_of, read
+from diptych.compile.online.answers import BeforeHorizon, CorruptState, horizon_of, read
 from diptych.compile.online.program import Program
 from diptych.compile.online.settle import settle
+from diptych.compile.online.together import Block
 from diptych.ground.instants import instant, moment
 from diptych.ground.values import Timestamp
 from diptych.kernel.places import NULL_KEY
@@ -127,17 +129,16 @@ class OnlineReader:
         return Fetch(columns, count, now, entities, stored)
 
     def _answer(self, plan: ServicePlan, fetch: Fetch, states: Sequence[bytes | None]) -> OnlineFeatures:
-        answers = _read(plan, fetch, list(states))
-        roles = []
-        for (view_number, _), key, columns in zip(plan.roles, plan.door.role_keys, plan.columns, strict=True):
-            places = fetch.entities[plan.views[view_number].group].places[key]
-            roles.append(RoleAnswers(columns, answers[view_number], places))
-        derived = self._derive(plan, fetch, roles) if plan.service.derived else {}
+        block = _read(plan, fetch, list(states))
+        make_roles = partial(_roles, plan, fetch, block)
+        derived = self._derive(plan, fetch, make_roles()) if plan.service.derived else {}
+        in_order = fetch.count > 0 and all(place is None for group in fetch.entities for place in group.places.values())
+        plain = (plan.plain, block) if in_order and plan.plain is not None else None
         return OnlineFeatures(
-            plan.service, plan.blank, fetch.instant, fetch.columns, tuple(roles), derived, fetch.count
+            plan.service, plan.blank, fetch.instant, fetch.columns, make_roles, derived, fetch.count, plain
         )
 
-    def _derive(self, plan: ServicePlan, fetch: Fetch, roles: list[RoleAnswers]) -> dict[str, Any]:
+    def _derive(self, plan: ServicePlan, fetch: Fetch, roles: Sequence[RoleAnswers]) -> dict[str, Any]:
         columns = plan.door.input_values(fetch.columns)
         columns[REQUEST_TIME] = constant(Timestamp(), fetch.instant, fetch.count)
         for name, role, row in plan.derived_reads:
@@ -148,7 +149,7 @@ class OnlineReader:
         }
 
 
-def _read(plan: ServicePlan, fetch: Fetch, states: list[bytes | None]) -> list[Answers]:
+def _read(plan: ServicePlan, fetch: Fetch, states: list[bytes | None]) -> Block:
     """Every view's answers for its distinct entities."""
     groups, counts, start = [fetch.entities[view.group] for view in plan.views], [], 0
     for entities in groups:
@@ -156,15 +157,24 @@ def _read(plan: ServicePlan, fetch: Fetch, states: list[bytes | None]) -> list[A
             states.insert(start + entities.null, None)
         counts.append(len(entities.keys))
         start += len(entities.keys)
-    answers = plan.together.read(states, counts, fetch.instant)
-    if answers is None:
+    block = plan.together.read(states, counts, fetch.instant)
+    if block is None:
         raise _fault(plan, groups, states, fetch.instant)
-    for view, entities, found in zip(plan.views, groups, answers, strict=True):
+    for number, (view, entities) in enumerate(zip(plan.views, groups, strict=True)):
         if entities.null is not None:
-            found.status[:, entities.null] = NULL_KEY
+            block.answers[number].status[:, entities.null] = NULL_KEY
         if view.open_features:
-            settle(found, view.open_features)
-    return answers
+            settle(block.answers[number], view.open_features)
+    return block
+
+
+def _roles(plan: ServicePlan, fetch: Fetch, block: Block) -> tuple[RoleAnswers, ...]:
+    """Each role's share of the answers."""
+    roles = []
+    for (view, _), key, columns in zip(plan.roles, plan.door.role_keys, plan.columns, strict=True):
+        places = fetch.entities[plan.views[view].group].places[key]
+        roles.append(RoleAnswers(columns, block.answers[view], places))
+    return tuple(roles)
 
 
 def _fault(
