@@ -2,7 +2,10 @@
 
 import glob
 import os
+import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +95,18 @@ class Wiring:
     def spine(self, given: Any) -> Any:
         """A spine as a frame: a path of Parquet files or a SQL query over such files is read, a frame is left alone."""
         return self.sql_engine.query(given) if isinstance(given, str | Path) else given
+
+    @contextmanager
+    def corner(self) -> Iterator[tuple[Addresses, ValkeyStore]]:
+        """A corner of the configured server, or a server of its own, for a simulation; it is empty again afterwards."""
+        addresses = Addresses(self.loaded.project.project, f"simulation-{secrets.token_hex(4)}")
+        with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
+            store = open_store(self.settings.online.url, folder=Path(folder), append_only=False)
+            try:
+                yield addresses, store
+            finally:
+                store.delete_many(list(store.scan(addresses.root.encode())))
+                store.close()
 
     @property
     def quarantine(self) -> Path:

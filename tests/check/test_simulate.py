@@ -19,6 +19,7 @@ from diptych.ground.instants import HOUR
 from diptych.plan.nodes import Registry, Window
 from diptych.plan.resolve import resolve
 from diptych.run.engines.duckdb import DuckDBEngine
+from diptych.run.engines.kernel import KernelEngine
 from diptych.serve.addresses import Addresses
 from diptych.serve.reader import OnlineReader
 from diptych.serve.stores.opening import open_store
@@ -89,7 +90,7 @@ def store() -> Iterator[ValkeyStore]:
 def simulated(store: ValkeyStore, name: str, registry: Registry = REGISTRY, **options: Any) -> Verdict:
     addresses = Addresses("shops", name)
     chosen = Options(**{"questions": 200, "slices": 8, "judged": 10, "seed": 5, **options})
-    return simulate_repository(registry, {"sales": history()}, addresses, store, DuckDBEngine(), chosen)
+    return simulate_repository(registry, {"sales": history()}, addresses, store, DuckDBEngine(), KernelEngine(), chosen)
 
 
 def test_an_honest_repository_is_equal_and_the_questions_are_hard(store: ValkeyStore) -> None:
@@ -161,7 +162,13 @@ def test_nothing_compared_is_not_equal() -> None:
 def test_an_empty_history_is_an_error_that_says_so(store: ValkeyStore) -> None:
     with pytest.raises(NothingToSimulate, match="nothing to stream"):
         simulate_repository(
-            REGISTRY, {"sales": history(1).slice(1)}, Addresses("s", "e"), store, DuckDBEngine(), Options()
+            REGISTRY,
+            {"sales": history(1).slice(1)},
+            Addresses("s", "e"),
+            store,
+            DuckDBEngine(),
+            KernelEngine(),
+            Options(),
         )
 
 

@@ -42,6 +42,13 @@ class Deliveries:
     repeated: int
     repeated_beyond: int
 
+    def until(self, instant_us: int) -> "Deliveries":
+        """Only what was known before an instant."""
+        if self.source.timestamp is None:
+            return self
+        last = int(np.searchsorted(self.known_at, instant_us))
+        return replace(self, table=self.table.slice(0, last), known_at=self.known_at[:last])
+
     def between(self, start: int, end: int) -> pa.Table:
         """The deliveries with ``start <= known_at < end``."""
         first, last = np.searchsorted(self.known_at, [start, end])

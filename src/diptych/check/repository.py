@@ -26,10 +26,12 @@ class Options:
     """What a simulation of a repository may be told.
 
     ``cut`` (microseconds): the history before it is backfilled, the rest streamed; None: after two thirds of what was
-    delivered. ``questions`` are made up for each view; ``slices`` of the stream are taken in one after the other.
+    delivered. ``until``: leave out what was known from then on. ``questions`` are made up for each view; ``slices`` of
+    the stream are taken in one after the other.
     """
 
     cut: int | None = None
+    until: int | None = None
     questions: int = 300
     slices: int = 50
     judged: int = 20
@@ -43,17 +45,21 @@ def simulate_repository(
     addresses: Addresses,
     store: KeyValueStore,
     engine: OfflineEngine,
+    hardness: OfflineEngine,
     options: Options,
     requests: tuple[Service, pa.Table] | None = None,
     watch: Watcher = unwatched,
 ) -> Verdict:
     """Simulate every view over the histories ``tables`` (by source), and a service over given requests.
 
-    ``addresses`` must be a corner of the store that nothing else uses. Raises NothingToSimulate.
+    ``addresses`` must be a corner of the store that nothing else uses. ``engine`` must be compiled SQL; ``hardness``,
+    which counts how many answers simpler rules would change, may be any. Raises NothingToSimulate.
     """
     simulated = recorded(registry)
     injection = options.injection or Injection(seed=options.seed)
     deliveries = {s.name: deliver(s, tables[s.name], injection) for s in simulated.sources}
+    if options.until is not None:
+        deliveries = {name: delivered.until(options.until) for name, delivered in deliveries.items()}
     known = [
         delivered.known_at
         for delivered in deliveries.values()
@@ -72,6 +78,6 @@ def simulate_repository(
             raise NothingToSimulate("no request lies between the cut and the end of the history: choose another --cut")
         panels.append(requests)
     simulation = Simulation(
-        simulated, deliveries, schedule, addresses, store, engine, judged=options.judged, seed=options.seed
+        simulated, deliveries, schedule, addresses, store, engine, hardness, judged=options.judged, seed=options.seed
     )
     return simulation.run(panels, watch)

@@ -1,8 +1,9 @@
 """The answer to an online request: columns of values, each with its status, as Python, Arrow or numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from diptych.compile.online.answers import Answers
 from diptych.compile.online.program import Program
+from diptych.compile.online.together import Block, Together
 from diptych.ground.expression import columns_of
 from diptych.ground.instants import moment
 from diptych.ground.values import Decimal, Enum, Float64, Int64, ListOf, ResultType, String, Timestamp, ValueType
@@ -60,11 +62,57 @@ class RoleColumns:
         return cls(typed, _places(program, typed, Int64), _places(program, typed, Float64), other, names)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainColumns:
+    """The outputs of a service that are all integers and floats, prepared to be taken out of a block at once.
+
+    ``whole`` and ``floating`` are names and their rows among the words of a block whose views all have as many
+    entities; ``valid`` the names and their rows of validity among its marks.
+    """
+
+    whole: tuple[tuple[str, ...], Offsets]
+    floating: tuple[tuple[str, ...], Offsets]
+    valid: tuple[tuple[str, ...], Offsets]
+
+    @classmethod
+    def of(cls, together: Together, shown: Sequence[tuple[str, int, int]]) -> "PlainColumns | None":
+        """The columns of (name, number of the view, number of the feature) each; None if some are neither."""
+        whole: list[tuple[str, int]] = []
+        floating: list[tuple[str, int]] = []
+        valid: list[tuple[str, int]] = []
+        for name, view, row in shown:
+            answer = together.programs[view].features[row]
+            if not isinstance(answer.type, Int64 | Float64):
+                return None
+            words = sum(width for width, _ in together.shapes[:view])
+            marks = sum(2 * rows + 1 for _, rows in together.shapes[:view])
+            (whole if isinstance(answer.type, Int64) else floating).append((name, words + answer.offset))
+            valid.append((name, marks + answer.row))
+        return cls(_split(whole), _split(floating), _split(valid))
+
+    def collect(self, block: Block, count: int, into: dict[str, list[Any]]) -> None:
+        """Put the Python values of every column in; every view of the block has ``count`` entities."""
+        words = block.words.reshape(-1, count)
+        names, rows = self.whole
+        into.update(zip(names, words.take(rows, 0).tolist(), strict=True))
+        names, rows = self.floating
+        into.update(zip(names, words.take(rows, 0).view(np.float64).tolist(), strict=True))
+        names, rows = self.valid
+        valid = block.marks.reshape(-1, count).take(rows, 0)
+        if b"\0" in valid.tobytes():
+            columns, places = (valid == 0).nonzero()
+            for column, place in zip(columns.tolist(), places.tolist(), strict=True):
+                into[names[column]][place] = None
+
+
+def _split(columns: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], Offsets]:
+    return tuple(name for name, _ in columns), np.array([row for _, row in columns], np.intp)
+
+
 def _places(
     program: Program, columns: Sequence[tuple[str, int, ResultType]], kind: type[Int64 | Float64]
 ) -> tuple[tuple[str, ...], Offsets]:
-    chosen = [(name, program.features[row].offset) for name, row, type_ in columns if isinstance(type_, kind)]
-    return tuple(name for name, _ in chosen), np.array([offset for _, offset in chosen], np.intp)
+    return _split([(name, program.features[row].offset) for name, row, type_ in columns if isinstance(type_, kind)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +135,8 @@ class RoleAnswers:
         into.update(zip(names, words.take(offsets, 0).view(np.float64).tolist(), strict=True))
         if b"\0" in valid.tobytes():
             shown = columns.names
-            for row, place in np.argwhere(valid == 0).tolist():
+            rows, nulls = (valid == 0).nonzero()
+            for row, place in zip(rows.tolist(), nulls.tolist(), strict=True):
                 for name in shown.get(row, ()):
                     into[name][place] = None
         for name, row, kind in columns.other:
@@ -113,25 +162,37 @@ class RoleAnswers:
         return [_STATUSES[code] for code in (codes if self.places is None else codes[self.places]).tolist()]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class OnlineFeatures:
-    """The answer to one request: the request's columns, then the service's outputs, then its derived columns."""
+    """The answer to one request: the request's columns, then the service's outputs, then its derived columns.
+
+    ``blank`` has the names of the outputs in order, with nothing in them yet; ``plain`` is given where all outputs can
+    be taken out of one block, row for row.
+    """
 
     service: Service
+    blank: dict[str, list[Any]]
     instant: int
     request: dict[str, list[Any]]
-    roles: tuple[RoleAnswers, ...]
+    make_roles: Callable[[], tuple[RoleAnswers, ...]]
     derived: dict[str, tuple[ValueType, Values]]
     count: int
+    plain: tuple[PlainColumns, Block] | None = None
+
+    @cached_property
+    def roles(self) -> tuple[RoleAnswers, ...]:
+        """The answers of each role, made when they are first asked for."""
+        return self.make_roles()
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Python values per column: int, float, bool, str, Decimal, aware datetime, list; None where null."""
-        found: dict[str, list[Any]] = {}
-        for role in self.roles:
-            role.collect(found)
-        result = dict(self.request)
-        for output in self.service.outputs:
-            result[output.name] = found[output.name]
+        result = self.request | self.blank
+        if self.plain is not None:
+            columns, block = self.plain
+            columns.collect(block, self.count, result)
+        else:
+            for role in self.roles:
+                role.collect(result)
         for name, (kind, values) in self.derived.items():
             result[name] = [pythonic(kind, value) for value in to_list(kind, values)]
         return result

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.compile.online.program import Program
+from diptych.compile.online.together import Together
 from diptych.ground.expression import columns_of
 from diptych.plan.nodes import Registry, Service, View
-from diptych.serve.answer import RoleColumns
+from diptych.serve.answer import PlainColumns, RoleColumns
 from diptych.serve.request import RequestDoor
 
 Keys = list[bytes | None]
@@ -74,6 +76,25 @@ class ServicePlan:
     groups: tuple[tuple[int, ...], ...]
     columns: tuple[RoleColumns, ...]
     roles: tuple[tuple[int, dict[str, int]], ...]
+
+    @cached_property
+    def together(self) -> Together:
+        """The programs of all views, to be read in one call."""
+        return Together.of([view.program for view in self.views])
+
+    @cached_property
+    def plain(self) -> PlainColumns | None:
+        """All outputs as plain columns, where they are, and all views are asked for the same entities."""
+        if len(self.groups) != 1:
+            return None
+        by_name = {role.name: self.roles[number] for number, role in enumerate(self.service.roles)}
+        shown = [(out.name, by_name[out.role][0], by_name[out.role][1][out.feature]) for out in self.service.outputs]
+        return PlainColumns.of(self.together, shown)
+
+    @cached_property
+    def blank(self) -> dict[str, list[Any]]:
+        """The names of the outputs in their order, with nothing in them yet."""
+        return {output.name: [] for output in self.service.outputs}
 
     @cached_property
     def derived_reads(self) -> tuple[tuple[str, int, int], ...]:

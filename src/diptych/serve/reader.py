@@ -7,15 +7,18 @@ and a handful of array operations.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from diptych.compile.online.answers import Answers, BeforeHorizon, CorruptState, horizon_of, read
+from diptych.compile.online.answers import BeforeHorizon, CorruptState, horizon_of, read
 from diptych.compile.online.program import Program
 from diptych.compile.online.settle import settle
+from diptych.compile.online.together import Block
 from diptych.ground.instants import instant, moment
 from diptych.ground.values import Timestamp
+from diptych.kernel.places import NULL_KEY
 from diptych.plan.nodes import REQUEST_TIME, Registry, Service, View
 from diptych.rows.evaluate import evaluate
 from diptych.rows.values import constant
@@ -96,11 +99,10 @@ class OnlineReader:
     def warm(self, features: Wanted) -> None:
         """Prepare a service, and compile what it needs, before the first request arrives."""
         plan = self._plan(features, True)
-        for view in plan.views:
-            read(view.program, [None], np.zeros(1, np.int64))
+        plan.together.read([None] * len(plan.views), [1] * len(plan.views), 0)
 
     def _plan(self, wanted: Wanted, full_names: bool) -> ServicePlan:
-        name = id(wanted) if isinstance(wanted, Service) else wanted if isinstance(wanted, str) else tuple(wanted)
+        name = id(wanted) if isinstance(wanted, Service) else tuple(wanted) if isinstance(wanted, list) else wanted
         known = self._plans.get((name, full_names))
         if known is not None:
             return known[1]
@@ -127,20 +129,16 @@ class OnlineReader:
         return Fetch(columns, count, now, entities, stored)
 
     def _answer(self, plan: ServicePlan, fetch: Fetch, states: Sequence[bytes | None]) -> OnlineFeatures:
-        answers, start = [], 0
-        for view in plan.views:
-            entities = fetch.entities[view.group]
-            end = start + len(entities.keys) - (entities.null is not None)
-            answers.append(_read(view, entities, list(states[start:end]), fetch.instant))
-            start = end
-        roles = []
-        for (view_number, _), key, columns in zip(plan.roles, plan.door.role_keys, plan.columns, strict=True):
-            places = fetch.entities[plan.views[view_number].group].places[key]
-            roles.append(RoleAnswers(columns, answers[view_number], places))
-        derived = self._derive(plan, fetch, roles) if plan.service.derived else {}
-        return OnlineFeatures(plan.service, fetch.instant, fetch.columns, tuple(roles), derived, fetch.count)
+        block = _read(plan, fetch, list(states))
+        make_roles = partial(_roles, plan, fetch, block)
+        derived = self._derive(plan, fetch, make_roles()) if plan.service.derived else {}
+        in_order = fetch.count > 0 and all(place is None for group in fetch.entities for place in group.places.values())
+        plain = (plan.plain, block) if in_order and plan.plain is not None else None
+        return OnlineFeatures(
+            plan.service, plan.blank, fetch.instant, fetch.columns, make_roles, derived, fetch.count, plain
+        )
 
-    def _derive(self, plan: ServicePlan, fetch: Fetch, roles: list[RoleAnswers]) -> dict[str, Any]:
+    def _derive(self, plan: ServicePlan, fetch: Fetch, roles: Sequence[RoleAnswers]) -> dict[str, Any]:
         columns = plan.door.input_values(fetch.columns)
         columns[REQUEST_TIME] = constant(Timestamp(), fetch.instant, fetch.count)
         for name, role, row in plan.derived_reads:
@@ -151,18 +149,47 @@ class OnlineReader:
         }
 
 
-def _read(view: ViewPlan, entities: Entities, states: list[bytes | None], now: int) -> Answers:
-    """One view's answers for its distinct entities."""
-    if entities.null is not None:
-        states.insert(entities.null, None)
-    instants = np.full(len(states), now, np.int64)
-    try:
-        answers = read(view.program, states, instants, () if entities.null is None else (entities.null,))
-    except (BeforeHorizon, CorruptState) as error:
-        raise _named(error, view, entities.keys, states, now) from None
-    if view.open_features:
-        settle(answers, view.open_features)
-    return answers
+def _read(plan: ServicePlan, fetch: Fetch, states: list[bytes | None]) -> Block:
+    """Every view's answers for its distinct entities."""
+    groups, counts, start = [fetch.entities[view.group] for view in plan.views], [], 0
+    for entities in groups:
+        if entities.null is not None:
+            states.insert(start + entities.null, None)
+        counts.append(len(entities.keys))
+        start += len(entities.keys)
+    block = plan.together.read(states, counts, fetch.instant)
+    if block is None:
+        raise _fault(plan, groups, states, fetch.instant)
+    for number, (view, entities) in enumerate(zip(plan.views, groups, strict=True)):
+        if entities.null is not None:
+            block.answers[number].status[:, entities.null] = NULL_KEY
+        if view.open_features:
+            settle(block.answers[number], view.open_features)
+    return block
+
+
+def _roles(plan: ServicePlan, fetch: Fetch, block: Block) -> tuple[RoleAnswers, ...]:
+    """Each role's share of the answers."""
+    roles = []
+    for (view, _), key, columns in zip(plan.roles, plan.door.role_keys, plan.columns, strict=True):
+        places = fetch.entities[plan.views[view].group].places[key]
+        roles.append(RoleAnswers(columns, block.answers[view], places))
+    return tuple(roles)
+
+
+def _fault(
+    plan: ServicePlan, groups: Sequence[Entities], states: Sequence[bytes | None], now: int
+) -> BeforeHorizon | CorruptState:
+    """What is wrong with the first view of which a state cannot be read."""
+    start = 0
+    for view, entities in zip(plan.views, groups, strict=True):
+        mine = states[start : start + len(entities.keys)]
+        try:
+            read(view.program, mine, np.full(len(mine), now, np.int64))
+        except (BeforeHorizon, CorruptState) as error:
+            return _named(error, view, entities.keys, mine, now)
+        start += len(mine)
+    raise AssertionError("states that read well view by view do not read together")
 
 
 def _named(
