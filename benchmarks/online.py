@@ -120,7 +120,7 @@ def check(bench: Bench, histories: Histories) -> int:
     draw = random.Random(SEED)
     users = draw.sample(range(bench.users), min(CHECKED, bench.users))
     t = END + draw.randrange(MINUTE)
-    answer = bench.reader.get_online_features("profile", [{"user": user} for user in users], at=t).to_arrow()
+    answer = bench.reader.get_online_features("profile", [{"user": user} for user in users], at=t).to_dict()
     for view in bench.registry.views:
         judges = [Judge(view, histories.of_user(view.source.name, user).to_pylist()) for user in users]
         judged = [judge.answers((user,), t) for judge, user in zip(judges, users, strict=True)]
