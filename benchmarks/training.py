@@ -10,7 +10,6 @@ of the spine beside twelve features; CPU seconds tell more on a machine that oth
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -35,6 +34,8 @@ LABELS = {"kernel": "kernel engine", "duckdb": "compiled SQL on DuckDB", PEER: "
 WINDOWS = ["1h", "24h", "7d", "30d"]
 FEATURES = [f"{name}_{window}" for name in ("count", "amount_sum", "amount_mean") for window in WINDOWS]
 MILLION = 1_000_000
+MEMORY = "8GB"
+"""What DuckDB may hold before it spills, under either engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def ours(engine: str) -> Callable[[str, str], pa.Table]:
     )
     service = dt.FeatureService("bench", version=1, owner="bench", features=[view])
     registry = resolve([user, payments, view, service], Project("bench", ("bench",)))
-    chosen = KernelEngine() if engine == "kernel" else DuckDBEngine()
+    chosen = KernelEngine(memory_limit=MEMORY) if engine == "kernel" else DuckDBEngine(memory_limit=MEMORY)
 
     def run(history: str, spine: str) -> pa.Table:
         found = training_set(
@@ -113,7 +114,7 @@ def child(contender: str, history: str, spine: str, small: tuple[str, str], answ
 def measure(contender: str, case: "Case", answers: str) -> Run:
     """One run of a contender in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.training", "--child", contender, *case.arguments, answers]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return Run(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -170,7 +171,7 @@ def report(found: dict[int, dict[str, Run]], rows: int) -> Table:
     """The figures as a table; ratios are to the peer, below one is faster or smaller."""
     table = Table(title=f"training: {rows:,} rows x {len(FEATURES)} features, answers equal to the bit")
     for column in ("events", "engine", "seconds", "CPU s", "peak MB", "time / peer", "CPU / peer", "rows/s"):
-        table.add_column(column, justify="left" if column == "engine" else "right")
+        table.add_column(column, justify="left" if column == "engine" else "right", no_wrap=True)
     for events, runs in found.items():
         for name, run in runs.items():
             over, over_cpu = run.seconds / runs[PEER].seconds, run.cpu / runs[PEER].cpu
@@ -181,7 +182,7 @@ def report(found: dict[int, dict[str, Run]], rows: int) -> Table:
                 f"{over:.2f}",
                 f"{over_cpu:.2f}",
             ]
-            table.add_row(f"{events:,}", LABELS[name], *figures, f"{rows / run.seconds:,.0f}")
+            table.add_row(f"{events / MILLION:g} M", LABELS[name], *figures, f"{rows / run.seconds:,.0f}")
         table.add_section()
     return table
 
@@ -220,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             case = Case.written(folder, int(millions * MILLION), asked.rows, small)
             found[int(millions * MILLION)] = race(case, asked.rounds, CONTENDERS, folder)
             case.history.unlink()
-    Console().print(report(found, asked.rows))
+    Console(width=100).print(report(found, asked.rows))
     figures = {str(events): as_json(runs) for events, runs in found.items()}
     write_results("training", {"rows": asked.rows, "rounds": asked.rounds, "events": figures})
 

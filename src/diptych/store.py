@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from diptych.check.repository import Options, simulate_repository
 from diptych.check.verdict import Verdict
-from diptych.ground.errors import DiptychError
 from diptych.ground.instants import instant
 from diptych.ground.ledger import Watcher, unwatched
 from diptych.operate.backfill import Backfilled
@@ -22,14 +21,14 @@ from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
 from diptych.serve.consume import Consumer
 from diptych.serve.forget import Forgotten, forget
-from diptych.serve.ingest import Batch, Ingestor
+from diptych.serve.ingest import Batch, IngestError, Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
 from diptych.serve.quarantine import CountsOnly, ParquetQuarantine
 from diptych.serve.reader import OnlineReader
-from diptych.serve.request import EntityRows
+from diptych.serve.request import BadRequest, EntityRows
 from diptych.serve.selection import Wanted, select
-from diptych.serve.stream import file_stream
+from diptych.serve.stream import content_name, file_stream
 from diptych.wiring import Tables, Wiring
 
 Moment = int | datetime
@@ -104,7 +103,7 @@ class FeatureStore:
         ``entity_rows``: dicts of keys and request inputs, or a dict of columns. Raises UnknownFeatures, BadRequest,
         BeforeHorizon, CorruptState, ManifestError when nothing is published, and the store's errors.
         """
-        return self._reader().get_online_features(features, entity_rows, at, full_feature_names)
+        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names)
 
     async def get_online_features_async(
         self,
@@ -114,7 +113,7 @@ class FeatureStore:
         full_feature_names: bool = True,
     ) -> OnlineFeatures:
         """Like ``get_online_features``, without blocking the event loop while the store answers."""
-        return await self._reader().get_online_features_async(features, entity_rows, at, full_feature_names)
+        return await self._reader().get_online_features_async(features, entity_rows, _instant(at), full_feature_names)
 
     def push(self, source: str, rows: Batch) -> Ingested:
         """Take in rows of a source (dicts, pandas or pyarrow) that are known from now on, in every live version.
@@ -131,7 +130,7 @@ class FeatureStore:
     def ingest(
         self,
         source: str,
-        files: Sequence[Path],
+        files: Sequence[str | Path],
         *,
         partition: str | None = None,
         quarantine: Path | None = None,
@@ -139,17 +138,22 @@ class FeatureStore:
     ) -> Ingested:
         """Take in the events of files in the order in which they became known, those after the backfill's cut.
 
-        Stopped and run again, it goes on where it was. ``partition`` names the stream (default: the first file's name).
+        Stopped and run again over the same files, it goes on where it was. ``partition`` names the stream; the default
+        is made of the content of the files, so other files are another stream, whatever they are called.
         """
+        paths = [Path(file) for file in files]
+        missing = [str(path) for path in paths if not path.is_file()]
+        if missing or not paths:
+            raise IngestError(f"there is no file {missing[0]}" if missing else "no file was named to ingest")
         ingestor = self._new_ingestor(replay=True, quarantine=quarantine)
         declared = next((each for each in ingestor.registry.sources if each.name == source), None)
         if declared is None:
             known = ", ".join(each.name for each in ingestor.registry.sources) or "none"
-            raise DiptychError(f"there is no source {source!r} among the published; there are {known}")
+            raise IngestError(f"there is no source {source!r} among the published; there are {known}")
         known_at = declared.known_at or declared.timestamp
         if known_at is None:
-            raise DiptychError(f"source {source!r} is true since always: backfill it, there is nothing to stream")
-        stream = file_stream(partition or files[0].stem, files, known_at)
+            raise IngestError(f"source {source!r} is true since always: backfill it, there is nothing to stream")
+        stream = file_stream(partition or content_name(paths), paths, known_at)
         cut = self._rollout.cut_of(source)
         start = 0 if cut is None else stream.offset_at(cut)
         return Consumer(ingestor, source, stream, start=start).run(watch)
@@ -162,7 +166,7 @@ class FeatureStore:
 
     def plan(self) -> Proposal:
         """What applying the definitions would change. Changes nothing."""
-        return self._rollout.propose(self.registry)
+        return self._rollout.propose(self.registry, self._wiring.row_counts())
 
     def apply(
         self, proposal: Proposal | None = None, *, cut: Moment | None = None, watch: Watcher = unwatched
@@ -264,4 +268,11 @@ class FeatureStore:
 
 
 def _instant(moment: Moment | None) -> int | None:
-    return instant(moment) if isinstance(moment, datetime) else moment
+    """Microseconds since the epoch; raises BadRequest for what is neither that nor a datetime."""
+    if moment is None:
+        return None
+    if isinstance(moment, datetime):
+        return instant(moment)
+    if isinstance(moment, int) and not isinstance(moment, bool):
+        return moment
+    raise BadRequest(f"{moment!r} is no instant: pass a datetime, or microseconds since 1970 as an int")

@@ -11,6 +11,7 @@ from diptych.ground.values import Float64, Int64, String
 from diptych.plan.nodes import Kind
 from diptych.reference import Judge, Status
 from diptych.run.engines.duckdb import DuckDBEngine
+from diptych.run.engines.kernel import KernelEngine
 from diptych.run.location import Frame
 from diptych.run.spine import questions
 from diptych.testing.build import LIFETIME, Building, mean, source, table
@@ -36,12 +37,15 @@ def test_status_is_the_judges(data: st.DataObject) -> None:
     }
     asked = questions(keys, pa.array([question.t for question in spine], pa.int64()))
     answers = DuckDBEngine(threads=1).compute(view, Frame(table(view.source, history)), asked.table, evidence=True)
+    others = KernelEngine(threads=1).compute(view, Frame(table(view.source, history)), asked.table, evidence=True)
     judge = Judge(view, history)
     for row, question in enumerate(spine):
         for name, answer in judge.answers(question.key, question.t).items():
             if not math.isinf(answer.magnitude):
                 got = answers[f"{name}__status"][int(asked.rows[row])].as_py()
                 assert got == told(answer.status), (name, question)
+                swept = others[f"{name}__status"][int(asked.rows[row])].as_py()
+                assert told(Status(swept)) == told(answer.status), (name, question)
 
 
 def test_magnitude_of_a_float_sum_is_what_its_window_holds() -> None:

@@ -24,6 +24,7 @@ from diptych.rows.fit import Fitted, from_arrow
 from diptych.rows.misfit import Misfit
 from diptych.rows.misfit import spell as spell_misfit
 from diptych.rows.objects import from_list
+from diptych.rows.python import to_python
 from diptych.rows.values import Values, nulls
 
 Instants = npt.NDArray[np.int64]
@@ -154,7 +155,7 @@ def _types(source: Source, original: pa.Table, fitted: Mapping[str, Fitted], fau
             misfit = Misfit(code)
             sentence = spell_misfit(misfit, field.type)
             rows = np.flatnonzero(misfits == code)
-            given = shown(original.column(field.name).take(pa.array(rows)).to_pylist())
+            given = shown(to_python(original.column(field.name).take(pa.array(rows))))
             faults.add(rows, misfit.reason, [f"{field.name} = {value} {sentence}" for value in given])
 
 

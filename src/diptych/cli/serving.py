@@ -35,7 +35,7 @@ def ingest(
     source: Annotated[str, typer.Argument(help="The source that the events are of.")],
     files: Annotated[list[Path], typer.Argument(help="Parquet or CSV files.", exists=True, dir_okay=False)],
     quarantine: Annotated[Path | None, typer.Option(help="A folder for refused rows; default: only count.")] = None,
-    partition: Annotated[str | None, typer.Option(help="The stream's name; default: of the first file.")] = None,
+    partition: Annotated[str | None, typer.Option(help="The stream's name; default: by the files' content.")] = None,
 ) -> None:
     """Take in events from files, in the order in which they became known, from where the last call stopped."""
     session = session_of(context)

@@ -32,7 +32,7 @@ def train(
         if isinstance(wanted, str) and any(wanted.startswith(f"{view.name}:") for view in store.registry.views):
             wanted = [wanted]
         found = store.get_historical_features(
-            entity_df=read_frame(spine), features=wanted, timestamp=timestamp, engine=engine
+            entity_df=read_frame(spine), features=wanted, timestamp=timestamp, engine="duckdb" if show_sql else engine
         )
         if show_sql:
             sql = found.to_sql()

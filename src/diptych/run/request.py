@@ -14,6 +14,7 @@ from diptych.ground.values import Enum, Timestamp, ValueType
 from diptych.plan.nodes import Field, Service, View
 from diptych.rows.fit import from_arrow
 from diptych.rows.misfit import Misfit, spell
+from diptych.rows.python import to_python
 from diptych.run import frames
 from diptych.run.columns import Array, flat, stored
 from diptych.run.errors import BadSpine
@@ -97,6 +98,6 @@ def _fitted(table: Any, name: str, type_: ValueType, what: str) -> Array:
         said = spell(Misfit(int(fitted.misfits[row])), type_)
         raise BadSpine(
             f"{what} column {name!r} of the spine ({flat(table[name]).type}): {len(wrong)} of {len(fitted.misfits)} "
-            f"values do not fit; the first, {table[name][row].as_py()!r} in row {row}, {said}"
+            f"values do not fit; the first, {to_python(table[name].slice(row, 1))[0]!r} in row {row}, {said}"
         )
     return stored(type_, fitted.values)

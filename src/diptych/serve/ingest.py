@@ -19,6 +19,7 @@ from diptych.admit.project import project
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import EARLIEST, moment
 from diptych.plan.nodes import Registry, Source, View
+from diptych.rows.python import rows_of
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Blocks, Target, blocks_of
 from diptych.serve.clock import Clock, system_clock
@@ -238,7 +239,7 @@ class Ingestor:
 
     def _keep_rejected(self, checked: Checked, now: int) -> None:
         if checked.quarantine.num_rows:
-            rows = checked.quarantine.drop_columns(["arrived_at"]).to_pylist()
+            rows = rows_of(checked.quarantine.drop_columns(["arrived_at"]))
             name = checked.source.name
             self.quarantine.put(
                 [Rejected(name, row.pop("reason"), row.pop("detail"), now, as_json(row)) for row in rows]
@@ -266,20 +267,40 @@ class _Raw:
 
     def rows(self, numbers: "np.ndarray[Any, Any]") -> list[dict[str, Any]]:
         if isinstance(self.given, pa.Table):
-            taken: list[dict[str, Any]] = self.given.take(pa.array(numbers)).to_pylist()
-            return taken
+            return rows_of(self.given.take(pa.array(numbers)))
         return [dict(self.given[number]) for number in numbers.tolist()]
 
 
 def _checked(source: Source, rows: Batch, arrived_at: int | None, delivery: Delivery | None) -> tuple[Checked, _Raw]:
-    if isinstance(rows, pa.RecordBatch):
-        rows = pa.Table.from_batches([rows])
-    elif not isinstance(rows, pa.Table | Sequence):
-        rows = pa.Table.from_pandas(rows, preserve_index=False)
+    rows = _rows(source, rows)
     positions = None if delivery is None else _positions(delivery, len(rows))
     if isinstance(rows, pa.Table):
         return check(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
     return check_rows(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
+
+
+def _rows(source: Source, rows: Any) -> "pa.Table | Sequence[Mapping[str, Any]]":
+    """The batch as a table or a list of rows; one row alone is a batch of one. Raises IngestError."""
+    if isinstance(rows, pa.Table):
+        return rows
+    if isinstance(rows, pa.RecordBatch):
+        return pa.Table.from_batches([rows])
+    if isinstance(rows, Mapping):
+        return [rows]
+    if hasattr(rows, "iloc"):
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+        raise IngestError(
+            f"source {source.name!r}: a batch is a list of dicts, a pandas frame or a pyarrow table, not a "
+            f"{type(rows).__name__}"
+        )
+    wrong = [number for number, row in enumerate(rows) if not isinstance(row, Mapping)]
+    if wrong:
+        raise IngestError(
+            f"source {source.name!r}: row {wrong[0]} of the batch is a {type(rows[wrong[0]]).__name__}, not a dict of "
+            "columns; nothing of this batch was taken in"
+        )
+    return rows
 
 
 def _positions(delivery: Delivery, count: int) -> RowPositions:

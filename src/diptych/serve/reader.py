@@ -102,7 +102,7 @@ class OnlineReader:
         plan.together.read([None] * len(plan.views), [1] * len(plan.views), 0)
 
     def _plan(self, wanted: Wanted, full_names: bool) -> ServicePlan:
-        name = id(wanted) if isinstance(wanted, Service) else wanted if isinstance(wanted, str) else tuple(wanted)
+        name = id(wanted) if isinstance(wanted, Service) else tuple(wanted) if isinstance(wanted, list) else wanted
         known = self._plans.get((name, full_names))
         if known is not None:
             return known[1]

@@ -60,6 +60,8 @@ class RequestDoor:
         """The rows as columns in the order of ``self.columns``; raises BadRequest."""
         if isinstance(rows, Mapping):
             return self._from_columns(rows)
+        if not isinstance(rows, list):
+            return self._from_other(rows)
         wanted = self.columns
         try:
             columns = {name: [row[name] for row in rows] for name in wanted}
@@ -69,6 +71,14 @@ class RequestDoor:
         if columns and set(map(len, rows)) - {len(wanted)}:
             self._refuse_rows(rows)
         return columns
+
+    def _from_other(self, rows: Any) -> dict[str, list[Any]]:
+        """Rows that are neither a dict nor a list: a frame of pandas, or another sequence of dicts."""
+        if hasattr(rows, "iloc"):
+            return self._from_columns({str(name): rows[name].tolist() for name in rows})
+        if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+            raise BadRequest(f"entity_rows is a {type(rows).__name__}; pass a list of dicts, or a dict of columns")
+        return self.columns_of(list(rows))
 
     def keys(self, columns: Mapping[str, list[Any]], count: int) -> list[list[bytes | None]]:
         """Per key of ``self.parts``, its bytes for each row, None where a part of it is null; raises BadRequest."""
@@ -86,6 +96,12 @@ class RequestDoor:
 
     def _from_columns(self, given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         self._refuse_names(given, "")
+        single = [name for name in self.columns if isinstance(given[name], str) or not hasattr(given[name], "__iter__")]
+        if single:
+            raise BadRequest(
+                f"entity_rows of {self.service!r}: column {single[0]!r} is {given[single[0]]!r}, not a list of values; for "
+                "one row pass [{...}]"
+            )
         columns = {name: list(given[name]) for name in self.columns}
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:

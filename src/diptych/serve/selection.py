@@ -25,6 +25,8 @@ def select(registry: Registry, wanted: Wanted, full_feature_names: bool = True) 
     elif isinstance(wanted, str):
         service = _declared(registry, wanted)
     else:
+        if not isinstance(wanted, Sequence) or not all(isinstance(name, str) for name in wanted):
+            raise UnknownFeatures(f'features= is {wanted!r}; pass a service, its name, or a list of "view:feature"')
         service = _made(registry, list(wanted))
     return service if full_feature_names else _shortened(service)
 

@@ -4,6 +4,7 @@ The built-in stream is a table or Parquet files in the order in which their even
 broker only has to keep the same protocol.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +91,15 @@ def file_stream(name: str, files: Sequence[Path], known_at: str, batch_rows: int
         raise BadStream(f"a stream needs files of one kind, .parquet or .csv; these are {sorted(kinds) or 'none'}")
     table = ds.dataset([str(path) for path in files], format=kinds.pop()).to_table()
     return ordered_stream(name, table, known_at, batch_rows)
+
+
+def content_name(files: Sequence[Path]) -> str:
+    """A name for the stream of these files by their content: the first one's stem and a hash of all their bytes."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"{files[0].stem}-{digest.hexdigest()[:12]}"
 
 
 def _microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
