@@ -181,8 +181,9 @@ def show(console: Console, rows: str, found: dict[str, Latency]) -> dict[str, An
     ratio = found["diptych"].over(found["mget"])
     figures: dict[str, Any] = {name: latency.as_json() for name, latency in found.items()}
     figures["diptych_to_mget"] = round(ratio, 3)
-    figures["diptych_to_mget_of_p50s"] = round(found["diptych"].p50 / found["mget"].p50, 3)
-    figures["mget_target_met"] = ratio <= TARGETS[rows]["mget"]
+    pooled = found["diptych"].p50 / found["mget"].p50
+    figures["diptych_to_mget_of_p50s"] = round(pooled, 3)
+    figures["mget_target_met"] = max(ratio, pooled) <= TARGETS[rows]["mget"]
     if "feast" in found:
         figures["feast_to_diptych"] = round(found["feast"].over(found["diptych"]), 2)
         figures["feast_target_met"] = figures["feast_to_diptych"] >= TARGETS[rows]["feast"]
