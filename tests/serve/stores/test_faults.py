@@ -146,7 +146,7 @@ class TestDeadlines:
 
     def test_more_tasks_than_connections(self, store: ValkeyStore) -> None:
         async def many() -> list[list[bytes | None]]:
-            answers = await asyncio.gather(*(store.get_many_async([b"none"]) for _ in range(300)))
+            answers = await asyncio.gather(*(store.get_many_async([b"none"], timeout=60) for _ in range(300)))
             assert admin(store.address).info("clients")["connected_clients"] < 100
             await store.close_async()
             return answers

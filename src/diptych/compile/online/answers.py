@@ -56,9 +56,9 @@ class Answers:
         """The answers of the entities at some places."""
         return Answers(
             self.program,
-            self.words.T[places].T,
-            self.valid.T[places].T,
-            self.status.T[places].T,
+            self.words.T.take(places, axis=0).T,
+            self.valid.T.take(places, axis=0).T,
+            self.status.T.take(places, axis=0).T,
             self.instants[places],
         )
 
