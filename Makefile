@@ -1,5 +1,6 @@
 # Needs Python 3.11 or later with pip, and make; all else is installed into $(VENV).
 VENV ?= .venv
+FEAST ?= .venv-feast
 PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -36,9 +37,16 @@ test: lint ## Run every check and every test
 test-long: $(INSTALLED) ## Search with many more examples
 	DIPTYCH_PROFILE=long $(BIN)/python -m pytest -n 2 --timeout 3600
 
-bench: $(INSTALLED) ## Measure against the floor and the peers
-	$(BIN)/python -m benchmarks
+# Feast in an environment of its own, for its pins hold others back.
+$(FEAST)/.installed: benchmarks/feast-constraints.txt
+	@echo "Installing Feast into $(FEAST) (once, for the benchmarks alone)"
+	@$(PYTHON) -m venv $(FEAST)
+	@$(FEAST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< 'feast[redis]==0.67.0'
+	@touch $@
+
+bench: $(INSTALLED) $(FEAST)/.installed ## Measure against the floor and the peers
+	FEAST_PYTHON=$(FEAST)/bin/python $(BIN)/python -m benchmarks
 
 clean: ## Remove the installation, caches and demo data
-	rm -rf $(VENV) build dist data .diptych .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FEAST) build dist data .diptych .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,9 +3,9 @@
     python -m benchmarks.ingest
 
 Batches of 10,000 rows of a source of ten columns feed three views of different entities. The floor appends the very
-bytes that the ingestor appends, one APPEND per key and batch, through a pipeline of redis-py without transaction. Beside
-it, what the store alone takes for these bytes, without and with the expiry of every key. All take turns on one server,
-each round on keys of its own; the states are compared.
+bytes that the ingestor appends, one APPEND per key and batch, through a pipeline of redis-py without transaction.
+Beside it, what the store alone takes for these bytes, without and with the expiry of every key. All take turns on one
+server, each round on keys of its own; the states are compared.
 """
 
 import argparse

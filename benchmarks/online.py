@@ -9,6 +9,7 @@ SDK. Before anything is timed, the answers for some users are compared with the 
 
 import argparse
 import json
+import os
 import random
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +121,7 @@ def check(bench: Bench, histories: Histories) -> int:
     draw = random.Random(SEED)
     users = draw.sample(range(bench.users), min(CHECKED, bench.users))
     t = END + draw.randrange(MINUTE)
-    answer = bench.reader.get_online_features("profile", [{"user": user} for user in users], at=t).to_arrow()
+    answer = bench.reader.get_online_features("profile", [{"user": user} for user in users], at=t).to_dict()
     for view in bench.registry.views:
         judges = [Judge(view, histories.of_user(view.source.name, user).to_pylist()) for user in users]
         judged = [judge.answers((user,), t) for judge, user in zip(judges, users, strict=True)]
@@ -180,7 +181,9 @@ def show(console: Console, rows: str, found: dict[str, Latency]) -> dict[str, An
     ratio = found["diptych"].over(found["mget"])
     figures: dict[str, Any] = {name: latency.as_json() for name, latency in found.items()}
     figures["diptych_to_mget"] = round(ratio, 3)
-    figures["mget_target_met"] = ratio <= TARGETS[rows]["mget"]
+    pooled = found["diptych"].p50 / found["mget"].p50
+    figures["diptych_to_mget_of_p50s"] = round(pooled, 3)
+    figures["mget_target_met"] = max(ratio, pooled) <= TARGETS[rows]["mget"]
     if "feast" in found:
         figures["feast_to_diptych"] = round(found["feast"].over(found["diptych"]), 2)
         figures["feast_target_met"] = figures["feast_to_diptych"] >= TARGETS[rows]["feast"]
@@ -192,7 +195,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--feast-python", help="the python of an environment with Feast; without it Feast is left out")
+    parser.add_argument(
+        "--feast-python",
+        default=os.environ.get("FEAST_PYTHON"),
+        help="the python of an environment with Feast (default: $FEAST_PYTHON); without one Feast is left out",
+    )
     asked = parser.parse_args(argv)
     console = Console()
     with ExitStack() as stack:

@@ -35,7 +35,7 @@ class Latency:
 
 
 def take_turns(contenders: Mapping[str, Contender], rounds: int) -> dict[str, Latency]:
-    """Every contender once per round, beginning with another one each time; the first round warms up and is left out."""
+    """Every contender once per round, another one first each time; the first round warms up and is left out."""
     names = list(contenders)
     taken: dict[str, list[Sequence[float]]] = {name: [] for name in names}
     for number in range(rounds + 1):

@@ -10,6 +10,7 @@ from diptych.kernel.places import (
     BEFORE_HORIZON,
     COMPUTED,
     DIRECT,
+    DISTINCTS,
     EMPTY_WINDOW,
     ENDLESS,
     FEA_DEFAULT,
@@ -86,7 +87,12 @@ def read_points(code, words, lengths, instants, out, marks):
     known = np.zeros(code[STACK_WORDS], np.bool_)
     edges = np.empty(code[WINDOWS], np.int64)
     turns = np.empty(code[WINDOWS], np.int64)
-    begin = 0
+    left = np.empty(code[REDUCERS], np.int64)
+    most = 0
+    for length in lengths:
+        most = max(most, length // (8 * code[RECORD_WORDS]))
+    rows, hits, no_table = np.empty(most, np.int64), np.empty(most, np.int64), empty_table(code, 0)
+    begin = 0  # what each entity needs is made once: making it costs as much as a short state
     for entity in range(len(lengths)):
         end = begin + lengths[entity] // 8
         t = instants[entity]
@@ -95,11 +101,27 @@ def read_points(code, words, lengths, instants, out, marks):
             fault = BEFORE_HORIZON
         marks[2 * code[FEATURES], entity] = fault
         if fault == SOUND:
-            rows = np.empty((end - first_row) // code[RECORD_WORDS], np.int64)
             count = visible_rows(code, words, first_row, end, t, rows)
             unseen = count == 0 and horizon == NO_HEADER
             order_windows(code, t, edges, turns)
-            reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states)
+            table = no_table if code[DISTINCTS] == 0 else empty_table(code, count)
+            reduce_windows(
+                code,
+                words,
+                first_tile,
+                tiles,
+                rows,
+                count,
+                edges,
+                turns,
+                left,
+                hits,
+                table,
+                acc,
+                floats,
+                results,
+                states,
+            )
             write_features(
                 code, results, states, t, unseen, stack, stack_floats, known, out[:, entity], marks[:, entity]
             )
@@ -142,19 +164,18 @@ def order_windows(code, t, edges, turns):
 
 
 @spliced
-def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, acc, floats, results, states):
+def reduce_windows(
+    code, words, first_tile, tiles, rows, count, edges, turns, left, hits, table, acc, floats, results, states
+):
     """Writes the result and the state of every reduction: one pass from the newest record to the oldest.
 
     Between two tails every reducer takes the stretch of records and tiles in; at a tail, the reductions whose window
     ends there read their reducer as it stands.
     """
-    left = np.empty(code[REDUCERS], np.int64)
     for i in range(code[REDUCERS]):
         red = code[REDUCERS_AT] + i * RED_ROW
         clear(code, red, acc)
         left[i] = code[red + RED_USES]
-    table = empty_table(code, count)
-    hits = np.empty(count, np.int64)
     begin, tile_end = 0, tiles
     for turn in range(code[WINDOWS]):
         window = code[WINDOWS_AT] + turns[turn] * WIN_ROW
@@ -166,7 +187,7 @@ def reduce_windows(code, words, first_tile, tiles, rows, count, edges, turns, ac
         while tile_stop > 0 and words[first_tile + (tile_stop - 1) * code[TILE_WORDS] + TILE_START] >= edge:
             tile_stop -= 1
         chosen, taken = -1, 0
-        for i in range(code[REDUCERS]):
+        for i in range(code[REDUCERS] if begin < stop or tile_stop < tile_end else 0):
             red = code[REDUCERS_AT] + i * RED_ROW
             if left[i] > 0:
                 if code[red + RED_TILED] and tile_stop < tile_end:

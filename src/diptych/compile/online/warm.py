@@ -5,6 +5,7 @@ import numpy as np
 from diptych.compile.online.answers import read
 from diptych.compile.online.folding import fold
 from diptych.compile.online.program import Program
+from diptych.compile.online.together import Together
 from diptych.ground.expression import Column
 from diptych.ground.values import Int64
 from diptych.plan.nodes import Entity, Feature, Kind, Reduction, Source, View, Window
@@ -23,4 +24,5 @@ def warm_up() -> None:
     program = Program.of(view)
     record = bytes(program.layout.record_bytes)
     read(program, [record], np.ones(1, dtype=np.int64))
+    Together.of([program]).read([record], [1], 1)
     fold(program, record, now=0, fold_lag=0, oldest_commit=None, generation=0)
