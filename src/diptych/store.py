@@ -16,6 +16,7 @@ from diptych.ground.ledger import Watcher, unwatched
 from diptych.operate.backfill import Backfilled
 from diptych.operate.rollout.rollout import Applied, Proposal, Pruned, RollbackProposal, Rollout
 from diptych.plan.nodes import Registry
+from diptych.plan.selection import Wanted, select
 from diptych.run.frames import to_arrow
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
@@ -27,7 +28,6 @@ from diptych.serve.live import LiveVersions
 from diptych.serve.quarantine import CountsOnly, ParquetQuarantine
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
-from diptych.serve.selection import Wanted, select
 from diptych.serve.stream import content_name, file_stream
 from diptych.wiring import Tables, Wiring
 
@@ -76,9 +76,9 @@ class FeatureStore:
 
         ``entity_df``: a pandas, pyarrow or polars frame, the path of Parquet files, or one SQL query over them; it
         has the key columns, the request inputs and a column ``timestamp`` of instants. ``features``: a service,
-        ``"name"``, ``"name:version"`` or a list of ``"view:feature"``. ``engine``: ``"kernel"`` or ``"duckdb"``; None is
-        that of the settings. Rows, order and columns of the spine stay as they are. Raises UnknownFeatures, BadSpine,
-        BadHistory, and Overflow when a sum leaves int64.
+        ``"name"``, ``"name:version"``, ``"view:feature"`` or a list of these last. ``engine``: ``"kernel"`` or
+        ``"duckdb"``; None is that of the settings. Rows, order and columns of the spine stay as they are. Raises
+        UnknownFeatures, BadSpine, BadHistory, and Overflow when a sum leaves int64.
         """
         wired = self._wiring
         return training_set(

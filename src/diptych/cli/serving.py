@@ -54,19 +54,13 @@ def get(
     """Online features of one or many entities, with a status beside each value."""
     session = session_of(context)
     instant = instant_of(at, "--at")
-    wanted: Any = [name.strip() for name in features.split(",")] if ":" in features and "," in features else features
+    wanted: Any = [name.strip() for name in features.split(",")] if "," in features else features
     with session.store() as store:
-        wanted = [features] if isinstance(wanted, str) and _is_feature(store.registry, wanted) else wanted
         rows = entity_rows(store.registry, entity)
         answer = store.get_online_features(features=wanted, entity_rows=rows, at=instant)
         values, statuses = answer.to_dict(), answer.statuses()
     data = {"values": values, "statuses": statuses}
     report(session, data, lambda console: _show_values(console, values, statuses))
-
-
-def _is_feature(registry: Any, name: str) -> bool:
-    head, colon, _ = name.partition(":")
-    return bool(colon) and any(view.name == head for view in registry.views)
 
 
 def _show_filled(console: Console, filled: "dict[str, Backfilled]") -> None:

@@ -20,6 +20,7 @@ from diptych.ground.instants import instant, moment
 from diptych.ground.values import Timestamp
 from diptych.kernel.places import NULL_KEY
 from diptych.plan.nodes import REQUEST_TIME, Registry, Service, View
+from diptych.plan.selection import Wanted, select
 from diptych.rows.evaluate import evaluate
 from diptych.rows.values import constant
 from diptych.serve.addresses import Addresses
@@ -28,7 +29,6 @@ from diptych.serve.clock import Clock, system_clock
 from diptych.serve.manifest import Manifests
 from diptych.serve.plans import Entities, ServicePlan, ViewPlan, prepare
 from diptych.serve.request import EntityRows
-from diptych.serve.selection import Wanted, select
 from diptych.serve.stores.protocol import KeyValueStore
 
 _PREPARED = 256
