@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from diptych.ground.errors import DiptychError
-from diptych.ground.values import Bool, Decimal, Enum, Float64, Int64, ListOf, ResultType, String, Timestamp
+from diptych.ground.values import Float64, ListOf
 from diptych.plan.nodes import Feature
+from diptych.run.columns import arrow_type
 
 Mask = npt.NDArray[np.bool_]
 Column: TypeAlias = Any  # pyarrow has no types
@@ -89,25 +90,6 @@ def differing(feature: Feature, left: Column, right: Column, magnitude: npt.NDAr
         unequal = _differ(one, other)
     wrong: Mask = np.where(null | null_too, null != null_too, unequal)
     return wrong if magnitude is None else wrong & ~np.isposinf(magnitude)
-
-
-def arrow_type(type_: ResultType) -> pa.DataType:
-    """The arrow type in which answers of a type are compared and shown."""
-    match type_:
-        case Bool():
-            return pa.bool_()
-        case Int64():
-            return pa.int64()
-        case Float64():
-            return pa.float64()
-        case Decimal():
-            return pa.decimal128(19, type_.scale)
-        case Timestamp():
-            return pa.timestamp("us", "UTC")
-        case String() | Enum():
-            return pa.string()
-        case ListOf():
-            return pa.list_(arrow_type(type_.element))
 
 
 def _column(feature: Feature, answers: Column, count: int) -> pa.Array:

@@ -20,10 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diptych.check.compare import arrow_type, differing
+from diptych.check.compare import differing
 from diptych.ground.values import Decimal, ListOf, ResultType
 from diptych.plan.nodes import Feature, Kind, View
 from diptych.reference import Judge, spoken
+from diptych.run.columns import arrow_type
 from diptych.testing.build import table
 from diptych.testing.cases import CASES, Case, Question
 from diptych.testing.definitions import definitions, resolved
