@@ -125,6 +125,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kind`` is ``"simulate"``, ``"replay"`` or ``"copy"``; ``facts`` is what else a reader should know, by its name, as
     JSON values. ``begun_at`` is microseconds since the epoch.
+
+    Of the facts a report knows these by name: ``shares`` (by ``present``, ``boundary``, ``known_at``, ``duplicates``:
+    the shares of compared values, 0 to 1), ``since`` and ``until`` (the span of history, microseconds), ``requests``,
+    ``judged`` (values that the judge answered too), ``seed``, ``targets`` (names of what answered), ``versions`` (of
+    services, by name), ``events``, ``injected`` and ``rejected`` (counts by name). Any other is shown as it is.
     """
 
     kind: str
@@ -162,3 +167,40 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     failure: str = ""
     code: str = ""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One whole run of a repository's suites: everything that was checked and compared, and what the gate says.
+
+    ``begun_at`` is microseconds since the epoch; ``version`` is Diptych's own, ``versions`` those of what took part
+    (Python, engines, stores) by name. ``allow`` are the shares of an output's compared values that the team lets a
+    cause change; ``failures`` is one sentence for each thing that the gate refuses, none when the run passed.
+    """
+
+    project: str
+    environment: str
+    begun_at: int
+    seconds: float
+    version: str
+    suites: tuple[str, ...] = ()
+    seed: int | None = None
+    versions: dict[str, str] = {}
+    checks: tuple[Checked, ...] = ()
+    findings: tuple[Findings, ...] = ()
+    failures: tuple[str, ...] = ()
+    allow: dict[Cause, float] = {}
+
+    @property
+    def compared(self) -> int:
+        """Values compared, over all comparisons."""
+        return sum(findings.compared for findings in self.findings)
+
+    @property
+    def mismatches(self) -> int:
+        """Values that differ, over all comparisons."""
+        return sum(findings.mismatches for findings in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets this run through."""
+        return not self.failures
