@@ -58,11 +58,16 @@ class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One compared pair of numbers, for plots: when (microseconds), and what each side said; None is null."""
+    """One compared pair of numbers, for plots: when (microseconds), and what each side said; None is null.
+
+    ``differs``: whether the comparison calls this pair a mismatch; None where that is not said, and the pair is taken
+    as equal when it agrees to nine digits.
+    """
 
     at: int
     offline: float | None
     online: float | None
+    differs: bool | None = None
 
 
 class OutputFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +135,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     the shares of compared values, 0 to 1), ``since`` and ``until`` (the span of history, microseconds), ``requests``,
     ``judged`` (values that the judge answered too), ``seed``, ``targets`` (names of what answered), ``versions`` (of
     services, by name), ``events``, ``injected`` and ``rejected`` (counts by name). Any other is shown as it is.
+    ``sides`` is what a reader calls the two sides, such as ``("compiled", "hand-written")`` of a copy.
     """
 
     kind: str
@@ -140,6 +146,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     sampling: tuple[Sampling, ...] = ()
     examples: tuple[Example, ...] = ()
     facts: dict[str, Any] = {}
+    sides: tuple[str, str] = ("offline", "online")
 
     @property
     def compared(self) -> int:
