@@ -100,7 +100,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     ``compared`` of ``of`` questions of each output (``of`` None: the population is not known, or without end), drawn
     ``by`` request or by entity, over ``entities`` distinct entities. ``detectable``: a skew that changes at least this
     share of a column's questions would have shown at least one mismatch with 95 % confidence; 0.0 where all was
-    compared.
+    compared. Drawn by entity, it is a share of the entities. ``name`` says what was sampled, as a service.
     """
 
     compared: int
@@ -108,6 +108,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     entities: int
     detectable: float
+    name: str = ""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +125,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """One whole comparison.
 
     ``kind`` is ``"simulate"``, ``"replay"`` or ``"copy"``; ``facts`` is what else a reader should know, by its name, as
-    JSON values. ``begun_at`` is microseconds since the epoch.
+    JSON values. ``begun_at`` is microseconds since the epoch. ``contradicted``: of the answers that the judge was asked
+    about as well, those that it contradicts in value or status; where both sides agree, no output counts them.
     """
 
     kind: str
@@ -135,6 +137,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     sampling: tuple[Sampling, ...] = ()
     examples: tuple[Example, ...] = ()
     facts: dict[str, Any] = {}
+    contradicted: int = 0
 
     @property
     def compared(self) -> int:
