@@ -39,10 +39,11 @@ def detectable(drawn: int, of: int | None, confidence: float = CONFIDENCE) -> fl
         return -math.expm1(math.log(1 - confidence) / drawn)
     if drawn >= of:
         return 0.0
+    allowed = (1 - confidence) * (1 + 1e-12)  # the products are rounded, and one in twenty is not more than 0.05
     few, many = 0, of - drawn + 1  # more skewed units than are left out cannot all be missed
     while many - few > 1:
         skewed = (few + many) // 2
-        if missed(skewed, drawn, of) <= 1 - confidence:
+        if missed(skewed, drawn, of) <= allowed:
             many = skewed
         else:
             few = skewed
