@@ -61,7 +61,7 @@ def compare(
     ``magnitude`` (N float64) is what tolerance is relative to; inf accepts any pair. ``limit`` stops after so many.
     Raises Incomparable where the columns are not of N values of the feature's type.
     """
-    one, other = _column(feature, left, len(keys)), _column(feature, right, len(keys))
+    one, other = as_column(feature, left, len(keys)), as_column(feature, right, len(keys))
     wrong = differing(feature, one, other, magnitude)
     if statuses is not None:
         wrong |= _statuses(statuses[0]) != _statuses(statuses[1])
@@ -80,7 +80,7 @@ def compare(
 
 def differing(feature: Feature, left: Column, right: Column, magnitude: npt.NDArray[np.float64] | None = None) -> Mask:
     """Which of N pairs of answers differ, as an N bool array."""
-    one, other = _column(feature, left, len(left)), _column(feature, right, len(left))
+    one, other = as_column(feature, left, len(left)), as_column(feature, right, len(left))
     null, null_too = _nulls(one), _nulls(other)
     if isinstance(feature.type, ListOf):
         unequal = _lists_differ(one, other)
@@ -92,8 +92,8 @@ def differing(feature: Feature, left: Column, right: Column, magnitude: npt.NDAr
     return wrong if magnitude is None else wrong & ~np.isposinf(magnitude)
 
 
-def _column(feature: Feature, answers: Column, count: int) -> pa.Array:
-    """The answers as one arrow array of the feature's type."""
+def as_column(feature: Feature, answers: Column, count: int) -> pa.Array:
+    """The answers as one arrow array of the feature's type; raises Incomparable where they are no ``count`` of those."""
     if len(answers) != count:
         raise Incomparable(f"feature {feature.name!r}: {len(answers)} answers to {count} questions")
     target = arrow_type(feature.type)
