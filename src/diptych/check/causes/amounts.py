@@ -157,7 +157,7 @@ def _filters(view: View) -> Iterator[Suspect]:
             detail = f"as if the condition on {words} were {other.op.value} for {tree.op.value}"
             yield from by_door(Cause.FILTER, detail, _with_condition(view, index, other), 3)
     if len(view.conditions) > 1:
-        lost = with_reductions(view, lambda each: replace(each, where=None))
+        lost = with_reductions(view, lambda each: each if each.where is None else replace(each, where=None))
         yield from by_view(Cause.FILTER, "as if all conditions were lost", lost, 3)
     if view.source.filter is not None:
         lost = replace(view, source=replace(view.source, filter=None))
@@ -290,8 +290,8 @@ def _scaled(factor: float) -> Callable[[Case], Result]:
 def _cut(unit: int, *, ts: bool) -> Callable[[Case, Sequence[Event]], Sequence[Event]]:
     def change(case: Case, events: Sequence[Event]) -> Sequence[Event]:
         if not ts:
-            return [replace(event, known_at=event.known_at // unit * unit) for event in events]
-        return [replace(event, ts=event.ts // unit * unit, known_at=event.known_at // unit * unit) for event in events]
+            return [case.moved(event, event.ts, event.known_at // unit * unit) for event in events]
+        return [case.moved(event, event.ts // unit * unit, event.known_at // unit * unit) for event in events]
 
     return change
 

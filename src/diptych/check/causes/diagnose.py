@@ -124,11 +124,11 @@ class _Inquiry:
         found: list[Suspect] = []
         for family in families(view):
             if not self.spent():
-                found += family.suspects(pooled)
+                found += family.suspects(pooled, [each for group in groups for each in group.agreements[:2]])
         for group in groups:
             for family in lengths(view, group.cases[:1]):
                 if not self.spent():
-                    found += family.suspects(group.cases[: MEASURED // 2])
+                    found += family.suspects(group.cases[: MEASURED // 2], group.agreements[:MEASURED])
         return found
 
     def _joined(self, place: int, by_side: dict[str, dict[int, Diagnosis]]) -> Diagnosis:

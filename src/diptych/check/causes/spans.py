@@ -11,8 +11,9 @@ from itertools import pairwise
 from diptych.check.causes.bench import LAW, Case, Rules, arrivals_moved, events_moved, question_moved, reads
 from diptych.check.causes.suspect import Compute, Suspect
 from diptych.check.findings import Cause
+from diptych.ground.expression import columns_of
 from diptych.ground.instants import DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, moment, spell
-from diptych.plan.nodes import View, Window
+from diptych.plan.nodes import REQUEST_TIME, View, Window
 from diptych.reference import Answer
 from diptych.reference.judge import tail
 
@@ -46,11 +47,14 @@ class Family:
     rank: int
     needs: float
 
-    def suspects(self, cases: Sequence[Case]) -> Iterator[Suspect]:
-        """The suspect whose value explains most of the cases."""
+    def suspects(self, cases: Sequence[Case], agreements: Sequence[Case]) -> Iterator[Suspect]:
+        """The suspect whose value explains most of the cases, and leaves most of the equal answers as they are."""
         found = [self.intervals(case) for case in cases[:SAMPLED]]
-        if any(found):
-            found += [self.intervals(case) for case in cases[SAMPLED:]]
+        if not any(found):
+            return
+        found += [self.intervals(case) for case in cases[SAMPLED:]]
+        if 2 * sum(map(bool, found)) >= len(found):
+            found += [self.intervals(case) for case in agreements]
         best = _commonest([each for each in found if each])
         if best is not None:
             value = roundest(*best)
@@ -134,11 +138,23 @@ def _tails(case: Case) -> Iterator[Window]:
             yield window
 
 
+def _to_the_instant(case: Case, sign: int) -> list[int]:
+    """Where an answer in seconds says by how much a clock is off, that and the next microsecond."""
+    right, wrong = case.law.value, case.target
+    if REQUEST_TIME not in set(columns_of(case.feature.finish)):
+        return []
+    if not isinstance(right, float) or not isinstance(wrong, float) or abs(wrong - right) > SKEW:
+        return []
+    by = sign * round((wrong - right) * SECOND)
+    return [by, by + 1]
+
+
 def _skew_of_reader(*, knowing: bool = True) -> Family:
     """The question is put ``x`` later, with what is known by then or only with what is known when it is put."""
 
     def edges(case: Case) -> list[int]:
         found = [x + 1 for pair in _near(case) for x in pair if abs(x) <= SKEW]
+        found += _to_the_instant(case, 1)
         for window in _tails(case):
             start = tail(window, case.t)
             assert start is not None
@@ -163,6 +179,7 @@ def _skew_of_reader(*, knowing: bool = True) -> Family:
 def _skew_of_events() -> Family:
     def edges(case: Case) -> list[int]:
         found = [-ts for ts, _ in _near(case) if abs(ts) <= SKEW]
+        found += _to_the_instant(case, -1)
         for window in _tails(case):
             start = tail(window, case.t)
             assert start is not None
@@ -285,7 +302,10 @@ def _length(length: int) -> Family:
     def edges(case: Case) -> list[int]:
         steps = {window.hop or 1 for window in _tails(case) if window.length == length}
         return [
-            -(((ts + case.t) // step) * step + step - 1 - case.t) for step in steps for ts, _ in _near(case) if ts < 0
+            -(((ts + case.t) // step) * step + step - 1 - case.t)
+            for step in steps
+            for ts, _ in _near(case, length)
+            if ts < 0
         ]
 
     def at(value: int) -> Compute:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from diptych.check.causes.bench import Case
 from diptych.check.causes.suspect import Suspect
 
-SCREENED = 4
+SCREENED = 3
 """Mismatches of a feature on which a suspect must succeed at least once before it is tried on all."""
 
 POOLED = 12
