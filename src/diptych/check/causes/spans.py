@@ -48,7 +48,7 @@ class Family:
     needs: float
 
     def suspects(self, cases: Sequence[Case], agreements: Sequence[Case]) -> Iterator[Suspect]:
-        """The suspect whose value explains most of the cases, and leaves most of the equal answers as they are."""
+        """Suspects whose value explains most of the cases, and leaves most of the equal answers as they are."""
         found = [self.intervals(case) for case in cases[:SAMPLED]]
         if not any(found):
             return
@@ -57,8 +57,8 @@ class Family:
             found += [self.intervals(case) for case in agreements]
         best = _commonest([each for each in found if each])
         if best is not None:
-            value = roundest(*self._close(*best))
-            yield Suspect(self.cause, self.words(value), self.at(value), self.rank, self.needs)
+            for value in dict.fromkeys((roundest(*best), roundest(*self._close(*best)))):
+                yield Suspect(self.cause, self.words(value), self.at(value), self.rank, self.needs)
 
     def _close(self, low: int, high: int) -> Interval:
         """The part of an interval next to the law: what differs binds it there, what agrees hardly at the other end."""
