@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from diptych.admit.door import says_arrival
 from diptych.compile.sql import OVERFLOW, ROWS, CompiledView, compile_derived, compile_view
 from diptych.plan.nodes import Derived, Feature, View
 from diptych.run.columns import Array, as_declared
 from diptych.run.engine import ROW_ID
 from diptych.run.engines.duckdb_open import open_history, session
-from diptych.run.engines.duckdb_scan import arrived, scan
+from diptych.run.engines.duckdb_scan import scan
 from diptych.run.errors import BadHistory, BadSpine, Overflow
 from diptych.run.frames import to_arrow
 from diptych.run.location import Location
@@ -75,7 +76,7 @@ class DuckDBEngine:
         with self.connection() as connection:
             opened = open_history(connection, history, view.source.name)
             reading = scan(view.source, opened.relation, opened.types, text=opened.text)
-            compiled = compile_view(view, "duckdb", features=features, arrived=arrived(view.source, opened.types))
+            compiled = compile_view(view, "duckdb", features=features, arrived=says_arrival(view.source, opened.types))
         return f'CREATE TEMP VIEW "raw" AS {reading};\n\n{compiled.sql};\n'
 
     def _prepare(
@@ -91,7 +92,7 @@ class DuckDBEngine:
         connection.execute(
             f'CREATE TEMP VIEW "raw" AS {scan(view.source, opened.relation, opened.types, text=opened.text)}'
         )
-        with_arrival = arrived(view.source, opened.types)
+        with_arrival = says_arrival(view.source, opened.types)
         return compile_view(view, "duckdb", features=features, evidence=evidence, arrived=with_arrival)
 
     def query(self, spine: str | Path, frames: Mapping[str, Any] | None = None) -> pa.Table:

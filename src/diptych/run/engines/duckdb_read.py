@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from diptych.admit.door import Checked, check
+from diptych.admit.door import Checked, check, says_arrival
+from diptych.admit.faults import ARRIVED_AT
 from diptych.ground.expression import columns_of
 from diptych.ground.instants import EARLIEST, LATEST
 from diptych.ground.values import Bool, Decimal, Int64
 from diptych.plan.nodes import Field, Source, View
 from diptych.run.columns import as_declared, stored_type
 from diptych.run.engines.duckdb_open import Opened, open_history
-from diptych.run.engines.duckdb_scan import ARRIVED_AT, arrived, quoted, scan
+from diptych.run.engines.duckdb_scan import quoted, scan
 from diptych.run.errors import BadHistory
 from diptych.run.location import Location
 
@@ -51,7 +52,7 @@ class Reading:
         opened = open_history(connection, history, source.name)
         relation = scan(source, opened.relation, opened.types, text=opened.text)
         connection.execute(f'CREATE TEMP VIEW "{_RAW}" AS {relation}')
-        return cls(connection, source, _needed(view), opened, arrived(source, opened.types))
+        return cls(connection, source, _needed(view), opened, says_arrival(source, opened.types))
 
     def batches(self, number: str = "", joined: str = "", where: str = "") -> Iterator[Batch]:
         """The rows in no particular order; ``number``: SQL of an int64 to give out beside each row.
