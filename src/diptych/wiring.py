@@ -21,7 +21,7 @@ from diptych.run.engine import OfflineEngine
 from diptych.run.engines.duckdb import DuckDBEngine
 from diptych.run.engines.kernel import KernelEngine
 from diptych.run.errors import BadHistory
-from diptych.run.history import TableHistory
+from diptych.run.history import LocatedHistory
 from diptych.run.location import DatabaseTable, Files, Location
 from diptych.serve.addresses import Addresses
 from diptych.serve.manifest import Manifests
@@ -114,9 +114,9 @@ class Wiring:
         return self.loaded.root / STATE_FOLDER / self.environment / "quarantine"
 
     @cached_property
-    def history(self) -> TableHistory:
+    def history(self) -> LocatedHistory:
         """The histories, for backfills."""
-        return TableHistory(Tables(self.locations))
+        return LocatedHistory(self.locations)
 
     def row_counts(self) -> dict[str, int]:
         """Rows of the histories whose files say so without being read."""

@@ -43,10 +43,15 @@ def fresh_addresses() -> Addresses:
 
 def known(view: View, row: Row) -> int | None:
     """When history knew a row, None where that is not said."""
-    if "arrived_at" in row:
+    if row.get("arrived_at") is not None:
         return int(row["arrived_at"])
     column = view.source.known_at or view.source.timestamp
     return EARLIEST if column is None else row[column]
+
+
+def stamped(view: View, rows: Sequence[Row]) -> bool:
+    """Whether a history says when its rows arrived, and they can be pushed then."""
+    return view.source.event_id is not None and any("arrived_at" in row for row in rows)
 
 
 def in_order(view: View, rows: Sequence[Row]) -> list[Row]:

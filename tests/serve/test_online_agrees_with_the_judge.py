@@ -15,7 +15,7 @@ from diptych.testing.cases import Question
 from diptych.testing.conformance import Answers, EngineConformance, judged
 from diptych.testing.strategies import histories, spines
 from diptych.testing.views import views
-from tests.serve.online import Online, in_order, known
+from tests.serve.online import Online, in_order, known, stamped
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ class TestReplayedWithoutFolds(OnlineConformance):
     """All of a history, then reads at any instant."""
 
     def answer(self, view: View, history: Sequence[Row], spine: Sequence[Question]) -> Answers:
-        live = any("arrived_at" in row for row in history)
+        live = stamped(view, history)
         online = Online.of(view, self.store, replay=not live)
         rows = in_order(view, history)
         if live:
@@ -56,7 +56,7 @@ class TestReplayedWithFolds(OnlineConformance):
     """Each question is asked at its own now, and every append may fold."""
 
     def answer(self, view: View, history: Sequence[Row], spine: Sequence[Question]) -> Answers:
-        if any("arrived_at" in row for row in history):
+        if stamped(view, history):
             return TestPushedWithFolds.answer(self, view, history, spine)  # type: ignore[arg-type]
         folder = Folder(self.store, None, 0, 0, worthwhile=1.0)  # type: ignore[arg-type]
         online = Online.of(view, self.store, replay=True, folder=folder)

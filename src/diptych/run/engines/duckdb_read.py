@@ -86,15 +86,21 @@ class Reading:
         relation = scan(self.declared, self.opened.relation, self.opened.types, text=self.opened.text)
         return f'CREATE TEMP VIEW "{_RAW}" AS {relation};\n'
 
+    def rows(self) -> int:
+        """How many rows there are, whatever they hold."""
+        return self._counted(f"SELECT COUNT(*) FROM {self.opened.relation} AS src")
+
     def unreadable(self) -> int:
         """How many rows hold a value that the scan cannot read as its declared type, or no time of arrival."""
         whole = f"SELECT COUNT(*) FROM {self.opened.relation} AS src"
         read = f"SELECT COUNT(*) FROM {_RAW}{self._punctual()}"
+        return self._counted(f"SELECT ({whole}) - ({read})")
+
+    def _counted(self, sql: str) -> int:
         try:
-            found = self.connection.execute(f"SELECT ({whole}) - ({read})").fetchall()
+            return int(self.connection.execute(sql).fetchall()[0][0])
         except duckdb.Error as error:
             raise BadHistory(f"source {self.source.name!r}: DuckDB could not read its history: {error}") from error
-        return int(found[0][0])
 
     def nothing(self) -> Batch:
         """A batch without rows."""
