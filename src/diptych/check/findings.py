@@ -180,8 +180,6 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     cause: Cause | None = None
     detail: str = ""
-    cause: Cause | None = None
-    detail: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
