@@ -25,7 +25,7 @@ from diptych.serve.forget import Forgotten, forget
 from diptych.serve.ingest import Batch, IngestError, Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
-from diptych.serve.quarantine import CountsOnly, ParquetQuarantine
+from diptych.serve.quarantine import ParquetQuarantine
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
 from diptych.serve.stream import content_name, file_stream
@@ -139,13 +139,14 @@ class FeatureStore:
         """Take in the events of files in the order in which they became known, those after the backfill's cut.
 
         Stopped and run again over the same files, it goes on where it was. ``partition`` names the stream; the default
-        is made of the content of the files, so other files are another stream, whatever they are called.
+        is made of the content of the files, so other files are another stream, whatever they are called. Rows that the
+        door refuses go to the folder ``quarantine`` (None: the environment's own) and are counted by reason.
         """
         paths = [Path(file) for file in files]
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
             raise IngestError(f"there is no file {missing[0]}" if missing else "no file was named to ingest")
-        ingestor = self._new_ingestor(replay=True, quarantine=quarantine)
+        ingestor = self._new_ingestor(quarantine or self._wiring.quarantine, replay=True)
         declared = next((each for each in ingestor.registry.sources if each.name == source), None)
         if declared is None:
             known = ", ".join(each.name for each in ingestor.registry.sources) or "none"
@@ -257,13 +258,12 @@ class FeatureStore:
 
     @cached_property
     def _ingestor(self) -> Ingestor:
-        return self._new_ingestor(quarantine=self._wiring.quarantine)
+        return self._new_ingestor(self._wiring.quarantine)
 
-    def _new_ingestor(self, *, replay: bool = False, quarantine: Path | None = None) -> Ingestor:
+    def _new_ingestor(self, quarantine: Path, *, replay: bool = False) -> Ingestor:
         wired = self._wiring
-        kept = CountsOnly() if quarantine is None else ParquetQuarantine(quarantine)
         registry = wired.manifests.current().registry
-        live = LiveVersions(wired.manifests)
+        kept, live = ParquetQuarantine(quarantine), LiveVersions(wired.manifests)
         return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
 
 
