@@ -124,9 +124,20 @@ def read_project(root: Path) -> Project:
     except FileNotFoundError as error:
         raise SettingsError(f"there is no {file}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}") from error
+        raise SettingsError(f"{file}: {error}{_hint(str(error))}") from error
     _check(project, file)
     return project
+
+
+def _hint(complaint: str) -> str:
+    """The setting that an unknown one was probably meant to be."""
+    unknown = re.search(r"unknown field `(.*?)`", complaint)
+    if unknown is None:
+        return ""
+    tables = (Project, Environment, SourceLocation, OnlineSettings, OfflineSettings)
+    known = {name for table in tables for name in table.__struct_fields__}
+    hint = did_you_mean(unknown[1], known)
+    return f"; {hint}" if hint else f"; settings are {', '.join(sorted(known))}"
 
 
 def _check(project: Project, file: Path) -> None:
