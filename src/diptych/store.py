@@ -28,6 +28,7 @@ from diptych.serve.live import LiveVersions
 from diptych.serve.quarantine import ParquetQuarantine
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
+from diptych.serve.requestlog.log import RequestLog
 from diptych.serve.stream import content_name, file_stream
 from diptych.wiring import Tables, Wiring
 
@@ -97,13 +98,15 @@ class FeatureStore:
         entity_rows: EntityRows,
         at: Moment | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """The features of every entity row now, or at an instant not before the horizon; of what is published.
 
-        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. Raises UnknownFeatures, BadRequest,
+        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. ``request_id``: what the request log calls
+        it, where the settings have one. Raises UnknownFeatures, BadRequest,
         BeforeHorizon, CorruptState, ManifestError when nothing is published, and the store's errors.
         """
-        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names)
+        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names, request_id)
 
     async def get_online_features_async(
         self,
@@ -111,9 +114,17 @@ class FeatureStore:
         entity_rows: EntityRows,
         at: Moment | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """Like ``get_online_features``, without blocking the event loop while the store answers."""
-        return await self._reader().get_online_features_async(features, entity_rows, _instant(at), full_feature_names)
+        return await self._reader().get_online_features_async(
+            features, entity_rows, _instant(at), full_feature_names, request_id
+        )
+
+    @property
+    def request_log(self) -> RequestLog | None:
+        """What writes requests down, with its counts; None where the settings do not ask for it."""
+        return self._wiring.request_log
 
     def push(self, source: str, rows: Batch) -> Ingested:
         """Take in rows of a source (dicts, pandas or pyarrow) that are known from now on, in every live version.
@@ -252,7 +263,7 @@ class FeatureStore:
         if self._online is not None and history and history[-1].digest == self._online[1]:
             reader = self._online[2]
         else:
-            reader = OnlineReader.published(wired.addresses, wired.store)
+            reader = OnlineReader.published(wired.addresses, wired.store, log=wired.request_log)
         self._online = (now, history[-1].digest, reader)
         return reader
 
