@@ -164,7 +164,7 @@ class Backfill:
                 "store; nothing tells them apart. Cut where ingestion began"
             )
 
-    def _begin(self) -> dict[str, Any]:
+    def _begin(self) -> documents.Document:
         """The document of this backfill, which leaves it running: the buckets, and which of them are done."""
 
         def start(held: dict[str, Any] | None) -> documents.Document | None:

@@ -90,7 +90,7 @@ def positive_zero(value: Sql, dialect: Dialect) -> Sql:
 def _admitted(source: Source, dialect: Dialect, arrived: bool) -> exp.Select:
     fields = [*source.columns, *([Field(ARRIVED_AT, Timestamp())] if arrived else [])]
     checks = [check for field in fields for check in _checks(field, source, dialect, arrived)]
-    columns = [(field.name, column("source", field.name)) for field in fields]
+    columns: list[tuple[str, Sql]] = [(field.name, column("source", field.name)) for field in fields]
     if arrived and source.known_at is not None:
         # From here on the declared column says when the row was known, which is when it arrived.
         known = _instants(source, "source", arrived)[1]
