@@ -38,6 +38,18 @@ class MissingColumn(DiptychError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Admitted:
+    """The rows of a batch that were not refused, before any filter: which they are, and when each became known.
+
+    ``given`` has the declared columns of all offered rows, as they were given; of a refused row nothing is to be believed.
+    """
+
+    rows: npt.NDArray[np.int64]
+    known_at: Instants
+    given: Mapping[str, Values]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Checked:
     """The door's verdict on one batch of ``offered`` rows.
 
@@ -45,7 +57,7 @@ class Checked:
     which row of the batch it was. ``columns`` holds declared and derived ones. ``id_hash`` is None when the source
     declares no event id and the batch came without positions: every row is then an event of its own. ``quarantine``
     holds the refused rows as they came, with ``reason``, ``detail`` and ``arrived_at``; ``rejected`` counts them by
-    reason. offered = admitted + quarantined + filtered.
+    reason. offered = len(rows) + quarantined + filtered. ``admitted`` are the rows before the filter.
     """
 
     source: Source
@@ -58,6 +70,7 @@ class Checked:
     filtered: int
     quarantine: pa.Table
     rejected: Mapping[str, int]
+    admitted: Admitted
 
 
 def check(
@@ -156,6 +169,7 @@ def _judge(
         filtered=len(rows) - len(kept),
         quarantine=table,
         rejected=counts,
+        admitted=Admitted(rows, known_at.data[rows], {name: column.values for name, column in fitted.items()}),
     )
 
 

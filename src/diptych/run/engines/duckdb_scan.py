@@ -4,7 +4,7 @@ A value that does not fit its declared type refuses its row, as the door does; a
 from which no honest cast exists, is an error that names it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from diptych.admit.door import says_arrival
@@ -30,20 +30,21 @@ class Cast:
     fits: str = ""
 
 
-def scan(source: Source, relation: str, types: Mapping[str, str], *, text: bool) -> str:
+def scan(source: Source, relation: str, types: Mapping[str, str], *, text: bool, absent: Collection[str] = ()) -> str:
     """The query behind ``raw``: the declared columns out of ``relation``, whose columns have these DuckDB types.
 
-    ``text``: every column is text to be parsed, as in CSV files.
+    ``text``: every column is text to be parsed, as in CSV files. A declared column that is ``absent`` is null.
     """
     stamped = says_arrival(source, types)
     fields = [*source.columns, *([Field(ARRIVED_AT, Timestamp())] if stamped else [])]
     casts = {field.name: _cast(source, field, types, text=text) for field in fields if field.name in types}
     for field in fields:
-        if field.name not in types and not (stamped and field.name == source.known_at):
+        null = field.name in absent or (stamped and field.name == source.known_at)
+        if field.name not in types and not null:
             raise BadHistory(
                 f"source {source.name!r}: the history has no column {field.name!r}; it has: {', '.join(sorted(types))}"
             )
-        casts.setdefault(field.name, Cast(f"CAST(NULL AS {_plain(field.type)})"))  # the arrival stands for it
+        casts.setdefault(field.name, Cast(f"CAST(NULL AS {_plain(field.type)})"))
     columns = ", ".join(f"{cast.value} AS {quoted(name)}" for name, cast in casts.items())
     checks = [
         f"(src.{quoted(name)} IS NULL OR COALESCE({cast.fits}, FALSE))" for name, cast in casts.items() if cast.fits
