@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,9 +152,9 @@ def test_a_fork_writes_files_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def unwritable(tmp_path: Path) -> Iterator[Path]:
+def unwritable(tmp_path: Path) -> Path:
     (tmp_path / "sales").write_text("a file where a folder should be")
-    yield tmp_path
+    return tmp_path
 
 
 def test_a_folder_that_cannot_be_written_says_so(unwritable: Path) -> None:
