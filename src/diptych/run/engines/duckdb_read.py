@@ -49,12 +49,13 @@ class Reading:
         return self.opened.arrived
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, view: View, history: Location) -> "Reading":
-        """Open a history for a view. Raises BadHistory."""
-        source = view.source
+    def of(
+        cls, connection: duckdb.DuckDBPyConnection, source: Source, narrowed: Source, history: Location
+    ) -> "Reading":
+        """Open the history of a source, of which the columns of ``narrowed`` will be read. Raises BadHistory."""
         opened = open_history(connection, history, source)
         connection.execute(f'CREATE TEMP VIEW "{_RAW}" AS {opened.sql}')
-        return cls(connection, _needed(view), opened)
+        return cls(connection, narrowed, opened)
 
     def batches(self, number: str = "", joined: str = "", where: str = "") -> Iterator[Batch]:
         """The rows in no particular order; ``number``: SQL of an int64 to give out beside each row.
@@ -150,7 +151,7 @@ def _as_taken(field: Field, array: pa.Array) -> pa.Array:
     return as_declared(array, field.type) if isinstance(field.type, Decimal) else array
 
 
-def _needed(view: View) -> Source:
+def needed(view: View) -> Source:
     """The source without the columns that nothing reads and that can refuse no row."""
     source = view.source
     trees = [*view.inputs, *view.conditions, *(tree for _, tree in source.derive)]
