@@ -50,13 +50,15 @@ def _literals(tree: Expression) -> Iterator[Literal]:
 
 def plain(type_: ValueType, said: Iterable[Literal], anchor: int) -> list[Any]:
     """A handful of ordinary values that fit, those near constants among them; numbers in rising order."""
-    values = [literal.value for literal in said]
-    numbers = [value for value in values if isinstance(value, int | float | decimal.Decimal) and value is not True]
+    values: list[Any] = [literal.value for literal in said]
+    numbers: list[Any] = [
+        value for value in values if isinstance(value, int | float | decimal.Decimal) and value is not True
+    ]
     match type_:
         case Bool():
             return [False, True]
         case Int64():
-            near = [int(n) + e for n in numbers if abs(n) < 2**62 for e in (-1, 0, 1)]
+            near: list[Any] = [int(n) + e for n in numbers if abs(n) < 2**62 for e in (-1, 0, 1)]
             return sorted(_fitting(type_, [*near, -3, 0, 1, 2, 7, *_inside(type_.ge, type_.le)]))
         case Float64():
             near = [float(n) + e for n in numbers for e in (-0.5, 0.0, 0.5)]
@@ -75,6 +77,7 @@ def plain(type_: ValueType, said: Iterable[Literal], anchor: int) -> list[Any]:
 
 def edges(type_: ValueType) -> list[Any]:
     """The outermost values of a type, all of which fit."""
+    ends: list[Any]
     match type_:
         case Bool() | Timestamp():
             return []

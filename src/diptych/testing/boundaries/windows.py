@@ -55,15 +55,14 @@ def _tail(stage: Stage, window: Window, base: int, when: str) -> Iterator[Bounda
     rule = (
         f"the tail is t - {spell(window.length)}, rounded down to a multiple of {spell(hop)}; an event on it is inside"
     )
-    instants = (t - 1, t, t + 1, t + hop - 1, t + hop)
-    yield stage.script().add(edge).case(f"{name}: event at the tail{when}", about, rule, instants)
+    on = stage.script().add(edge)
+    yield on.case(f"{name}: event at the tail{when}", about, rule, (t - 1, t, t + 1, t + hop - 1, t + hop))
     rule = f"an event a microsecond before the tail is outside as soon as the tail has moved by {spell(hop)}"
     script = stage.script().add(edge - 1)
     yield script.case(f"{name}: event a microsecond before the tail{when}", about, rule, (t - 1, t))
     rule = f"the tail moves every {spell(hop)}, neither more nor less often"
     script = stage.script().add(edge + hop - 1)
-    instants = (t, t + hop - 1, t + hop)
-    yield script.case(f"{name}: event at the end of the first hop{when}", Rule.HOP, rule, instants)
+    yield script.case(f"{name}: event at the end of the first hop{when}", Rule.HOP, rule, (t, t + hop - 1, t + hop))
 
 
 def empties(stage: Stage) -> Iterator[BoundaryCase]:
