@@ -91,10 +91,9 @@ def search(
         questions += outcome.questions
         if outcome.failures:
             left = max(1.0, seconds * SHRINKING, seconds - (clock() - begun))
-            first = {failure.feature: failure for failure in reversed(outcome.failures)}
-            found = tuple(
-                _small(view, target, failure, left / features, clock) for failure in list(first.values())[:features]
-            )
+            by_feature = {failure.feature: failure for failure in reversed(outcome.failures)}
+            chosen = list(by_feature.values())[:features]
+            found = tuple(_small(view, target, failure, left / features, clock) for failure in chosen)
             break
     return Searched(view.name, target.name, tried, questions, clock() - begun, found, done)
 

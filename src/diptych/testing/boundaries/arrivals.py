@@ -57,11 +57,11 @@ def ties(stage: Stage) -> Iterator[BoundaryCase]:
     rows = list(stage.cast.telling_at(at, at))
     apart = stage.view.source.known_at is not None
     rule = "of events at one instant the one with the larger value is the later, however they arrive"
-    for name, ordered in (("small values first", rows), ("large values first", rows[::-1])):
+    for last in range(len(rows)):
         script = stage.script()
-        for place, row in enumerate(ordered):
+        for place, row in enumerate((*rows[last + 1 :], *rows[: last + 1])):
             script.add(at, known=at + place if apart else at, rows=[row])
-        yield script.case(f"a tie, {name}", about, rule, (at + 1, stage.now))
+        yield script.case(f"a tie, row {last + 1} of {len(rows)} comes last", about, rule, (at + 1, stage.now))
     rule = "two events with the same time and values are two events"
     script = stage.script().add(at, rows=rows[:1]).add(at, rows=rows[:1])
     yield script.case("a tie of equal values", about, rule, (stage.now,))
@@ -76,17 +76,20 @@ def copies(stage: Stage) -> Iterator[BoundaryCase | Gap]:
     if view.source.event_id in view.on:
         yield Gap(Rule.DUPLICATES, "different ids of one entity", "the event_id is part of the entity key")
     window = view.source.dedup_window
-    for beyond in (0, 1):
-        name = f"a copy known {spell(window)}{' and a microsecond' if beyond else ''} later"
-        rule = (
-            f"a copy known at most dedup_window={spell(window)} after the one before is the same event, else a new one"
-        )
-        gaps = [now - 1 - window - beyond, now - 1]
-        yield from _again(stage, name, rule, gaps, (now - 1, now))
-    rule = "what counts is the copy before, not the first: a chain of repeats is one event"
     step = window // 2 + 1
-    yield from _again(stage, "a chain of copies", rule, [now - 1 - 2 * step, now - 1 - step, now - 1], (now - 1, now))
-    yield from _disagreeing(stage)
+    about_gaps = (
+        f"a copy known at most dedup_window={spell(window)} after the one before is the same event, else a new one"
+    )
+    chain = "what counts is the copy before, not the first: a chain of repeats is one event"
+    for name, rule, gaps in (
+        (f"a copy known {spell(window)} later", about_gaps, (window,)),
+        (f"a copy known {spell(window)} and a microsecond later", about_gaps, (window + 1,)),
+        ("a chain of copies", chain, (2 * step, step)),
+    ):
+        known = [*(now - 1 - gap for gap in gaps), now - 1]
+        yield from _again(stage, name, rule, known)
+        yield from _disagreeing(stage, name, [known[0], known[-1]] if len(gaps) == 1 else known)
+    yield from _at_once(stage)
     if stage.cast.other is not None:
         script = stage.script().add(now - 2, first=0).add(now - 1, rows=[stage.cast.other.row], first=0)
         rule = "the same id of another entity is another event"
@@ -94,37 +97,53 @@ def copies(stage: Stage) -> Iterator[BoundaryCase | Gap]:
         yield script.case("one id, two entities", Rule.DUPLICATES, rule, (now,), keys)
 
 
-def _again(stage: Stage, name: str, rule: str, known: Sequence[int], instants: Sequence[int]) -> Iterator[BoundaryCase]:
-    """Copies known at these instants: each with a time of its own, and where known-at is declared, of one time."""
-    moved = stage.script()
-    for at in known:
-        moved.add(at, first=0)
-    yield moved.case(name, Rule.DUPLICATES, rule, instants)
-    if stage.view.source.known_at is not None:
-        same = stage.script()
-        for at in known:
-            same.add(known[0], known=at, first=0)
-        yield same.case(f"{name}, of the same time", Rule.DUPLICATES, rule, instants)
-
-
-def _disagreeing(stage: Stage) -> Iterator[BoundaryCase]:
-    """Copies with other values."""
-    at = stage.now - 10
-    rows = list(stage.cast.telling_at(at, at))
-    if len(rows) < 2:
+def _again(stage: Stage, name: str, rule: str, known: Sequence[int]) -> Iterator[BoundaryCase]:
+    """One of several events comes again at these instants: each time with a time of its own, and where known-at is
+    declared also with one time for all, and with an earlier one."""
+    instants, about = (stage.now - 1, stage.now), Rule.DUPLICATES
+    first, later = known[0], known[1:]
+    rows = [*stage.cast.telling_at(first, first), *stage.cast.contrast]
+    moved = stage.script().add(first, rows=rows)
+    for at in later:
+        moved.add(at, rows=rows[:1], first=0)
+    yield moved.case(name, about, rule, instants)
+    if stage.view.source.known_at is None:
         return
-    rule = "of copies that disagree the one known first stands; of those known at once the one that happened first"
-    for name, ordered in (("small first", rows), ("large first", rows[::-1])):
+    largest = len(rows) - len(stage.cast.contrast) - 1
+    for what, ts, chosen in (("of the same time", first, 0), ("of an earlier time", first - 5, largest)):
+        script = stage.script().add(first, rows=rows)
+        for at in later:
+            script.add(ts, known=at, rows=[rows[chosen]], first=chosen)
+        yield script.case(f"{name}, {what}", about, rule, instants)
+
+
+def _disagreeing(stage: Stage, name: str, known: Sequence[int]) -> Iterator[BoundaryCase]:
+    """Copies with other values, known at these instants."""
+    rows = list(stage.cast.telling_at(known[0], known[0]))
+    rule = "of copies that disagree the one known first stands"
+    for what, ordered in (("small first", rows), ("large first", rows[::-1])):
         script = stage.script()
-        for place, row in enumerate(ordered):
-            script.add(at + place, rows=[row], first=0)
-        yield script.case(f"copies that disagree, {name}", Rule.DUPLICATES, rule, (at + 1, stage.now))
+        for place, at in enumerate(known):
+            script.add(at, rows=[ordered[place % len(ordered)]], first=0)
+        yield script.case(f"{name}, with other values, {what}", Rule.DUPLICATES, rule, (stage.now - 1, stage.now))
+
+
+def _at_once(stage: Stage) -> Iterator[BoundaryCase]:
+    """Copies that are known at one instant."""
+    at, about = stage.now - 10, Rule.DUPLICATES
+    rows = list(stage.cast.telling_at(at, at))
     rule = "of copies that agree in both times the one with the least values stands"
-    for name, ordered in (("small first", rows), ("large first", rows[::-1])):
+    for what, ordered in (("small first", rows), ("large first", rows[::-1])):
         script = stage.script()
         for row in ordered:
             script.add(at, rows=[row], first=0)
-        yield script.case(f"copies of one instant that disagree, {name}", Rule.DUPLICATES, rule, (stage.now,))
+        yield script.case(f"copies of one instant with other values, {what}", about, rule, (stage.now,))
+    if stage.view.source.known_at is not None:
+        rule = "of copies known at once the one that happened first stands"
+        script = (
+            stage.script().add(at - 1, known=at, rows=rows[-1:], first=0).add(at - 2, known=at, rows=rows[:1], first=0)
+        )
+        yield script.case("copies known at once, of two times", about, rule, (stage.now,))
 
 
 def several(stage: Stage) -> Iterator[BoundaryCase]:

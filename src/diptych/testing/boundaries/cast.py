@@ -138,6 +138,15 @@ class Cast:
         a large value of each input; small ones first."""
         return _telling(self.view, self.mine)
 
+    @cached_property
+    def contrast(self) -> tuple[Row, ...]:
+        """For each condition a row for which it is not true, so that shares are neither none nor all."""
+        found = [
+            self.find(lambda r, n=number: r in self.mine and r.conditions[n] is not True)  # type: ignore[misc]
+            for number in range(len(self.view.conditions))
+        ]
+        return tuple({repr(reading.row): reading.row for reading in found if reading is not None}.values())
+
     def telling_at(self, ts: int, known: int) -> tuple[Row, ...]:
         """The same for rows that happen and are known at these instants."""
         if not self.timed:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from diptych.describe.spelling import spell_expression
-from diptych.ground.expression import Expression
 from diptych.ground.values import Decimal, Float64, Int64, String
 from diptych.plan.nodes import Field
 from diptych.testing.boundaries import pools
 from diptych.testing.boundaries.case import BoundaryCase, Gap, Rule
 from diptych.testing.boundaries.cast import Reading, Row, own_columns, read_columns, timed_row
+from diptych.testing.boundaries.nullable import never_null
 from diptych.testing.boundaries.stage import Stage
 
 TRUTHS = ((True, "true"), (False, "false"), (None, "null"))
@@ -20,7 +20,7 @@ def nulls(stage: Stage) -> Iterator[BoundaryCase | Gap]:
     """Each input null, and NaN where it is a float."""
     rule = "a null is skipped by every aggregate of it, and NaN is a null"
     for number, tree in enumerate(stage.view.inputs):
-        if _is_time(stage, tree):
+        if never_null(stage.view, tree):
             continue
         name = f"{spell_expression(tree)} is null"
         found = stage.cast.find(lambda r, n=number: r.event is not None and r.inputs[n] is None)  # type: ignore[misc]
@@ -35,7 +35,7 @@ def conditions(stage: Stage) -> Iterator[BoundaryCase | Gap]:
     """Each condition true, false and null, and the filter too."""
     rule = "an event counts where the condition is true; null is false"
     for number, tree in enumerate(stage.view.conditions):
-        for truth, word in TRUTHS:
+        for truth, word in TRUTHS[: 2 if never_null(stage.view, tree) else 3]:
             found = stage.cast.find(
                 lambda r, n=number, t=truth: r.event is not None and r.conditions[n] is t  # type: ignore[misc]
             )
@@ -67,7 +67,7 @@ def extremes(stage: Stage) -> Iterator[BoundaryCase]:
 def refusals(stage: Stage) -> Iterator[BoundaryCase]:
     """What does not fit its declared type, column by column, and rows without a time or an id."""
     source = stage.view.source
-    hero = timed_row(stage.view, stage.cast.hero.row, stage.now - 1, stage.now - 1)
+    hero = stage.cast.hero.row
     for field in source.columns:
         own = field.name in own_columns(stage.view)
         wrong = pools.refused(field.type)
@@ -75,8 +75,8 @@ def refusals(stage: Stage) -> Iterator[BoundaryCase]:
             wrong = [*wrong, ("a null", None)]
         if wrong:
             script = stage.script()
-            for _, value in wrong:
-                script.exactly({**hero, field.name: value})
+            for place, (_, value) in enumerate(wrong):
+                script.exactly({**timed_row(stage.view, hero, stage.now - 1, stage.now - 1, place), field.name: value})
             said = ", ".join(what for what, _ in wrong)
             rule = f"a row that does not fit its declaration is refused whole: {said}"
             yield script.case(f"{field.name} does not fit", Rule.DOOR, rule, (stage.now,))
@@ -138,10 +138,6 @@ def _declared(stage: Stage, name: str) -> Field | None:
     return next((field for field in stage.view.source.columns if field.name == name), None)
 
 
-def _is_time(stage: Stage, tree: Expression) -> bool:
-    return getattr(tree, "name", None) is not None and getattr(tree, "name", None) == stage.view.source.timestamp
-
-
 def _played(stage: Stage, found: Reading | None, name: str, about: Rule, rule: str) -> BoundaryCase | Gap:
     if found is None:
         return Gap(about, name, NOT_DRAWN)
@@ -153,7 +149,9 @@ def _played(stage: Stage, found: Reading | None, name: str, about: Rule, rule: s
 
 
 def _with_telling(stage: Stage, row: Row, name: str, about: Rule, rule: str) -> BoundaryCase:
-    """A row alone, and then with the telling ones beside it."""
+    """A row alone, and then with the telling ones beside it, where they can come later."""
     now = stage.now
-    script = stage.script().add(now - 1, rows=[row]).add(now)
+    script = stage.script().add(now - 1, rows=[row])
+    if stage.view.source.timestamp is not None:
+        script.add(now)
     return script.case(name, about, rule, (now, now + 1))
