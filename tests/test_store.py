@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import diptych as dt
+from diptych.plan.selection import UnknownFeatures
 from diptych.serve.ingest import IngestError
 from diptych.serve.request import BadRequest
-from diptych.serve.selection import UnknownFeatures
 
 SETTINGS = (
     'project = "shops"\nmodules = ["feature_repo"]\n[environments.local.sources]\nsales = { path = "sales.parquet" }\n'

@@ -13,10 +13,10 @@ from diptych.ground.expression import Call, Column, Literal, Op
 from diptych.ground.instants import DAY, HOUR
 from diptych.ground.values import Enum, Float64, Int64, String, Timestamp
 from diptych.plan.nodes import REQUEST_TIME, Derived, Field, Output, Role, Service
+from diptych.plan.selection import UnknownFeatures
 from diptych.serve.answer import Status
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest
-from diptych.serve.selection import UnknownFeatures
 from diptych.serve.stores.protocol import KeyValueStore
 from diptych.serve.stores.valkey import ValkeyStore
 from tests.serve.online import Online, fresh_addresses, registry_of
@@ -155,6 +155,15 @@ def test_the_newest_version_is_the_default_and_no_rows_are_an_answer(online: Onl
     assert answer.service.version == 2
     assert set(map(len, answer.to_dict().values())) == {0}
     assert answer.to_arrow().num_rows == 0
+
+
+def test_one_feature_may_be_named_by_itself(online: Online) -> None:
+    alone = online.reader.get_online_features("by_user:count_1h", [{"user": "u1"}]).to_dict()
+    assert alone == online.reader.get_online_features(["by_user:count_1h"], [{"user": "u1"}]).to_dict()
+    with pytest.raises(UnknownFeatures, match="did you mean 'count_1h'"):
+        online.reader.get_online_features("by_user:count1h", [{"user": "u1"}])
+    with pytest.raises(UnknownFeatures, match="did you mean 'transfer'"):
+        online.reader.get_online_features("transfers", [{"user": "u1"}])
 
 
 def test_a_datetime_asks_like_its_instant(online: Online) -> None:

@@ -4,7 +4,7 @@ Each part is written as ``length:bytes`` and the parts are joined, so that no tw
 ``1:a2:bc`` and ("ab", "c") is ``2:ab1:c``. Text is UTF-8, integers and instants are decimal digits, a bool is t or f.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def entity_keys(entity: Entity, parts: Sequence[Values], rows: int | None = None
     """The key of each row; no part may be null. ``rows`` is needed for an entity without keys only."""
     if not entity.keys:
         return [b""] * (rows or 0)
-    columns = [list(map(_encoder(f.type), part.data.tolist())) for f, part in zip(entity.keys, parts, strict=True)]
+    columns = [key_parts(f.type)(part.data.tolist()) for f, part in zip(entity.keys, parts, strict=True)]
     return columns[0] if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
 
 
@@ -57,8 +57,21 @@ def key_of(entity: Entity, given: Mapping[str, Any]) -> bytes | None:
             raise BadKey(_missing(entity, part, given)) from None
         if value is None:
             return None
-        written.append(_encoder(part.type)(value))
+        written += key_parts(part.type)([value])
     return b"".join(written)
+
+
+def key_parts(kind: ValueType) -> Callable[[Iterable[Any]], list[bytes]]:
+    """How values of a type, as columns hold them (text as UTF-8 bytes), are written as parts of keys."""
+    match kind:
+        case String() | Enum():
+            return _texts
+        case Int64() | Timestamp():
+            return _digits
+        case Bool():
+            return _flags
+        case Float64() | Decimal():
+            raise BadKey(f"a {type(kind).__name__} cannot be part of an entity key; use Int64 or String")
 
 
 def factorise(parts: Sequence[Values], rows: int | None = None) -> tuple[Codes, Codes]:
@@ -90,29 +103,16 @@ def _dense_numbers(data: npt.NDArray[Any]) -> Codes:
     return np.asarray(pa.array(data).dictionary_encode().indices).astype(np.int64)
 
 
-def _text(value: bytes) -> bytes:
-    return b"%d:%b" % (len(value), value)
+def _texts(values: Iterable[bytes]) -> list[bytes]:
+    return [b"%d:%b" % (len(value), value) for value in values]
 
 
-def _digits(value: int) -> bytes:
-    digits = b"%d" % value
-    return b"%d:%b" % (len(digits), digits)
+def _digits(values: Iterable[int]) -> list[bytes]:
+    return _texts(map(b"%d".__mod__, values))
 
 
-def _flag(value: bool) -> bytes:
-    return b"1:t" if value else b"1:f"
-
-
-def _encoder(kind: ValueType) -> Callable[[Any], bytes]:
-    match kind:
-        case String() | Enum():
-            return _text
-        case Int64() | Timestamp():
-            return _digits
-        case Bool():
-            return _flag
-        case Float64() | Decimal():
-            raise BadKey(f"a {type(kind).__name__} cannot be part of an entity key; use Int64 or String")
+def _flags(values: Iterable[bool]) -> list[bytes]:
+    return [b"1:t" if value else b"1:f" for value in values]
 
 
 def _stored(entity: Entity, part: Field, value: Any) -> bytes | int | bool | None:

@@ -108,7 +108,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     ``compared`` of ``of`` questions of each output (``of`` None: the population is not known, or without end), drawn
     ``by`` request or by entity, over ``entities`` distinct entities. ``detectable``: a skew that changes at least this
     share of a column's questions would have shown at least one mismatch with 95 % confidence; 0.0 where all was
-    compared.
+    compared. Drawn by entity, it is a share of the entities. ``name`` says what was sampled, as a service.
     """
 
     compared: int
@@ -116,6 +116,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     entities: int
     detectable: float
+    name: str = ""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +133,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """One whole comparison.
 
     ``kind`` is ``"simulate"``, ``"replay"`` or ``"copy"``; ``facts`` is what else a reader should know, by its name, as
-    JSON values. ``begun_at`` is microseconds since the epoch.
+    JSON values. ``begun_at`` is microseconds since the epoch. ``contradicted``: of the answers that the judge was asked
+    about as well, those that it contradicts in value or status; where both sides agree, no output counts them.
 
     Of the facts a report knows these by name: ``shares`` (by ``present``, ``boundary``, ``known_at``, ``duplicates``:
     the shares of compared values, 0 to 1), ``since`` and ``until`` (the span of history, microseconds), ``requests``,
@@ -150,6 +152,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[Example, ...] = ()
     facts: dict[str, Any] = {}
     sides: tuple[str, str] = SIDES
+    contradicted: int = 0
 
     @property
     def compared(self) -> int:
@@ -166,7 +169,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """One generated check of one feature, or of one view, against one engine or store.
 
     ``kind`` is ``"boundaries"`` or ``"properties"``; ``cases`` questions were put to ``target``. ``failure`` is empty
-    when it passed, else what differs; ``code`` then is a test ready to paste.
+    when it passed, else what differs; ``code`` then is a test ready to paste, and ``cause`` and ``detail`` say why, by
+    the same diagnosis as a comparison's.
     """
 
     kind: str
@@ -177,6 +181,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     failure: str = ""
     code: str = ""
+    cause: Cause | None = None
+    detail: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from diptych.admit.keys import key_parts
 from diptych.ground.errors import DiptychError
 from diptych.ground.values import INT64_MAX, INT64_MIN, Bool, Enum, Float64, Int64, String, ValueType
 from diptych.plan.nodes import Entity, Field, Registry, Role, Service
 from diptych.rows.misfit import Misfit, spell
 from diptych.rows.objects import from_list
-from diptych.rows.values import Values, to_list
+from diptych.rows.values import Values
 
 EntityRows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 """A list of rows, or the same as columns of equal length."""
@@ -137,25 +138,17 @@ def _part(column: str, entity: Entity, key: Field) -> KeyPart:
     """An encoder of one key part: its length in bytes, a colon, its bytes."""
     kind = Enum(*key.type.values) if isinstance(key.type, Enum) else replace(key.type, nullable=True)
     what = f"{column!r}, key {key.name!r} of entity {entity.name!r},"
-    spelled, plain = _speller(kind), _plain_of(kind)
+    written, plain = key_parts(kind), _plain_of(kind)
+    text = isinstance(kind, String | Enum)
 
     def encode(items: Sequence[Any]) -> list[bytes | None]:
         if plain(items):
-            return [b"%d:%b" % (len(text), text) for text in map(spelled, items)]
-        texts = [None if item is None else spelled(item) for item in to_list(kind, _fitted(what, kind, items))]
-        return [None if text is None else b"%d:%b" % (len(text), text) for text in texts]
+            return [*written(map(str.encode, items) if text else items)]
+        fitted = _fitted(what, kind, items)
+        found = iter(written(fitted.data[fitted.valid].tolist()))
+        return [next(found) if valid else None for valid in fitted.valid.tolist()]
 
     return encode
-
-
-def _speller(kind: ValueType) -> Callable[[Any], bytes]:
-    match kind:
-        case String() | Enum():
-            return str.encode
-        case Bool():
-            return lambda item: b"t" if item else b"f"
-        case _:
-            return b"%d".__mod__
 
 
 def _joined(parts: list[list[bytes | None]], count: int) -> list[bytes | None]:

@@ -66,7 +66,7 @@ def points(
         number = abs(rng.gauss(size, size / 3)) * (1 + 0.4 * math.sin(at / DAY / 3))
         number = float(round(number)) if type_of(name) == "Int64" else number
         found.append(Point(at, number, number, False))
-    for index in range(wrong):
+    for _ in range(wrong):
         at = SINCE + int(rng.betavariate(4, 2) * (UNTIL - SINCE))
         number = float(round(abs(rng.gauss(size, size / 3))))
         shift = -abs(round(rng.gauss(error, error / 2), 2)) or -1.0
@@ -236,7 +236,7 @@ def planted() -> Run:
                         offline_status="PRESENT",
                         online_status="UNSEEN_ENTITY" if null else "PRESENT",
                         wrong="online" if turn else "",
-                        detail="The event 2013-10-08:B6:1006:JFK became known 31 minutes after the question, and online counts it." if turn else "",
+                        detail="The event 2013-10-08:B6:1006:JFK became known after the question." if turn else "",
                         at=SINCE + (number + 3 * turn) * DAY + turn,
                     )
                     for turn in range(4)
@@ -278,7 +278,8 @@ def only_null() -> Run:
 def one_point() -> Run:
     found = output(
         "plane_history", "recency", 1, mismatches=1, causes={Cause.UNEXPLAINED: 1}, largest_error=1.0, typical_error=1.0,
-        points=(Point(SINCE, 3.0, 4.0, True),), examples=(mismatch("plane_history", "recency", Cause.UNEXPLAINED, 3.0, 4.0),),
+        points=(Point(SINCE, 3.0, 4.0, True),),
+        examples=(mismatch("plane_history", "recency", Cause.UNEXPLAINED, 3.0, 4.0),),
     )  # fmt: skip
     return run(simulated((found,)), failures=("plane_history:recency: unexplained in 1 of 1 values",))
 
@@ -306,7 +307,8 @@ def many(features: int = 400, wrong: int = 0) -> Run:
             outputs.append(
                 output(view, name, mismatches=80, causes={Cause.STALE_INGESTION: 70, Cause.UNEXPLAINED: 10},
                        largest_error=4.0, typical_error=1.0, points=points(name, 80, 20, seed=place),
-                       examples=tuple(mismatch(view, name, Cause.STALE_INGESTION, i, i + 1, detail="stale " * 20) for i in range(12)))
+                       examples=tuple(mismatch(view, name, Cause.STALE_INGESTION, i, i + 1, detail="stale " * 20)
+                                      for i in range(12)))
             )  # fmt: skip
         else:
             outputs.append(output(view, name, points=points(name, seed=place)))
@@ -329,8 +331,8 @@ def hostile() -> Run:
     )  # fmt: skip
     example = Example(output=bad, cause=Cause.KEY_ENCODING, detail=bad, rows=1, code=bad)
     check = Checked(kind=bad, view=bad, feature=bad, target=bad, cases=1, seconds=0.1, failure=bad, code=bad)
-    findings = Findings(kind=bad, name=bad, begun_at=0, seconds=1, outputs=(found,), examples=(example,),
-                        facts={"shares": {bad: 0.5}, bad: {bad: bad}, "targets": [bad], "versions": {bad: bad}})  # fmt: skip
+    facts = {"shares": {bad: 0.5}, bad: {bad: bad}, "targets": [bad], "versions": {bad: bad}}
+    findings = Findings(kind=bad, name=bad, begun_at=0, seconds=1, outputs=(found,), examples=(example,), facts=facts)
     return Run(project=bad, environment=bad, begun_at=0, seconds=0.0, version=bad, suites=(bad,), versions={bad: bad},
                checks=(check,), findings=(findings,), failures=(bad,))  # fmt: skip
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 from diptych.check.report import words
 from diptych.ground.instants import DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, instant, moment
@@ -163,9 +164,9 @@ def _labels(numbers: Sequence[float]) -> list[str]:
         return [_power(number) for number in numbers]
     largest = max((abs(number) for number in numbers), default=0.0)
     if largest >= 1e15 or 0 < largest < 1e-3:
-        return [f"{number:.3g}".replace("e-0", "e-").replace("e+", "e").replace("-", "−") for number in numbers]
+        return [f"{number:.3g}".replace("e-0", "e-").replace("e+", "e").replace("-", words.MINUS) for number in numbers]
     size, letter = next((each for each in _LETTERS if largest >= 100 * each[0]), (1.0, ""))
-    steps = [abs(b - a) / size for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [abs(b - a) / size for a, b in pairwise(numbers)]
     decimals = max(0, 2 - math.floor(math.log10(min(steps)))) if steps and min(steps) > 0 else 2
     return [_decimal(number / size, min(decimals, 9), letter) for number in numbers]
 
@@ -176,7 +177,7 @@ _LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 def _decimal(number: float, decimals: int, letter: str) -> str:
     text = f"{number:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "0") else text.replace("-", "−") + letter
+    return "0" if text in ("-0", "0") else text.replace("-", words.MINUS) + letter
 
 
 def _is_power(number: float) -> bool:
@@ -191,7 +192,7 @@ def _power(number: float) -> str:
         return "0"
     power = round(math.log10(abs(number)))
     size = f"{10.0**power:,.{max(0, -power)}f}" if -3 <= power <= 3 else "10" + str(power).translate(_RAISED)
-    return ("−" if number < 0 else "") + size
+    return (words.MINUS if number < 0 else "") + size
 
 
 def _months(low: int, high: int, raw: int) -> list[int]:

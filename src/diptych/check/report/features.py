@@ -185,5 +185,8 @@ def _cell(checks: Sequence[Checked]) -> Cell:
 
 
 def _finite(point: Point) -> Point:
-    sides = (side if side is None or math.isfinite(side) else None for side in (point.offline, point.online))
-    return Point(point.at, *sides, differs(point))
+    return Point(point.at, _number(point.offline), _number(point.online), differs(point))
+
+
+def _number(side: float | None) -> float | None:
+    return side if side is not None and math.isfinite(side) else None

@@ -92,9 +92,10 @@ class ErrorPlot:
             f'<path class="zero" d="M{box.x[0]:.1f} {zero:.1f}H{box.x[1]:.1f}"/>',
             _rail_label(box) if self.marks.null else "",
             _dots(self.marks),
-            _titles(box, "time of the question (UTC)", f"{sides[1]} − {sides[0]}" + _scale(self.error)),
+            _titles(box, "time of the question (UTC)", f"{sides[1]} {words.MINUS} {sides[0]}{_scale(self.error)}"),
         ]
-        said = f"Error of {name} over time: {len(self.marks.wrong)} pairs that differ, {len(self.marks.null)} null on one side"
+        wrong, null = len(self.marks.wrong), len(self.marks.null)
+        said = f"Error of {name} over time: {wrong} pairs that differ, {null} null on one side"
         return _picture(box, said, parts)
 
 
@@ -313,7 +314,8 @@ def _rail_label(box: Box) -> str:
 
 def _side_rail_label(box: Box) -> str:
     y0, y1 = box.y
-    return f'<rect class="rail" x="{box.left - _RAIL + 2:.1f}" y="{y1:.1f}" width="{_RAIL - 4:.1f}" height="{y0 - y1:.1f}"/>'
+    x, width = box.left - _RAIL + 2, _RAIL - 4
+    return f'<rect class="rail" x="{x:.1f}" y="{y1:.1f}" width="{width:.1f}" height="{y0 - y1:.1f}"/>'
 
 
 def _picture(box: Box, said: str, parts: Sequence[str]) -> Markup:

@@ -4,7 +4,7 @@ What comes from data is written so that it can be neither markup nor a mention. 
 may hold, however large the run: what does not fit is counted and left to the page.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from diptych.check.findings import Checked, Example, Run
 from diptych.check.report import features, overview, words
@@ -18,7 +18,7 @@ _ROOM = 500
 
 _MARKS = {"agree": "✅", "allowed": "⚠️", "refused": "❌", "nothing": "⚠️"}
 _WRONG, _FAILURES = 30, 20
-_PLAIN = set(" .,:;/=+%()'°–−…·≥≤→")
+_PLAIN = {*" .,:;/=+%()'…·", words.MINUS, words.NONE, words.TIMES}
 
 Cells = Sequence[str]
 
@@ -37,8 +37,8 @@ def markdown(run: Run) -> str:
         text.add(f"Run it again:\n\n```sh\n{overview.again(run)}\n```\n")
     _examples(text, run)
     for check in [check for row in wrong for check in row.failed_checks]:
-        text.folded(_check_title(check), lambda check=check: _fenced(check.code or check.failure, "python"))
-    text.folded("What was run, and how hard it was", lambda: _hardness(run))
+        text.folded(_check_title(check), _fenced(check.code or check.failure, "python"))
+    text.folded("What was run, and how hard it was", _hardness(run))
     text.folded_table(f"All {words.counted(len(rows), 'feature')}", _ALL_HEAD, [_all_row(row) for row in rows])
     return text.finished()
 
@@ -67,11 +67,9 @@ class _Text:
         if rows:
             self.add(self._fitting(head, rows[:most], len(rows)))
 
-    def folded(self, title: str, body: Callable[[], str]) -> None:
+    def folded(self, title: str, said: str) -> None:
         """A part that opens on a click."""
-        said = body()
-        if said:
-            self.add(f"<details><summary>{title}</summary>\n\n{said}\n</details>\n")
+        self.add(f"<details><summary>{title}</summary>\n\n{said}\n</details>\n")
 
     def folded_table(self, title: str, head: Cells, rows: Sequence[Cells]) -> None:
         """A table of as many rows as fit, that opens on a click."""
@@ -110,9 +108,9 @@ def _wrong_row(row: Row) -> Cells:
         _code(_name(row)),
         words.count(row.compared),
         words.count(row.mismatches),
-        causes or "–",
+        causes or words.NONE,
         words.count(null),
-        words.number(row.largest_error).replace("^", "&#94;"),
+        _safe(words.number(row.largest_error)),
         _checks(row),
     )
 
@@ -126,7 +124,7 @@ def _checks(row: Row) -> str:
     if failed:
         return "failed: " + ", ".join(f"{_safe(check.kind)} on {_safe(check.target)}" for check in failed[:6])
     cases = sum(sum(cell.cases.values()) for cell in row.cells.values())
-    return words.counted(cases, "case") if cases else "–"
+    return words.counted(cases, "case") if cases else words.NONE
 
 
 def _name(row: Row) -> str:
@@ -144,7 +142,7 @@ def _examples(text: _Text, run: Run) -> None:
     for example in (example for findings in run.findings for example in findings.examples):
         if example.cause not in seen:
             seen.add(example.cause)
-            text.folded(_example_title(example), lambda example=example: _fenced(example.code, "python"))
+            text.folded(_example_title(example), _fenced(example.code, "python"))
 
 
 def _example_title(example: Example) -> str:

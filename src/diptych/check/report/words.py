@@ -7,6 +7,9 @@ from typing import Any
 from diptych.check.findings import Cause
 from diptych.ground.instants import DAY, EARLIEST, LATEST, SECOND, moment
 
+MINUS, TIMES, NONE = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
+"""How numbers are set; the last stands where there is none."""
+
 LONGEST_VALUE = 80
 """Characters of one value or key that a report shows."""
 
@@ -79,17 +82,17 @@ def span(length_us: int) -> str:
 def number(value: float | None) -> str:
     """Four digits of a number, with a power of ten where it is very large or small."""
     if value is None:
-        return "–"
+        return NONE
     if not math.isfinite(value):
         return "not finite"
     if value == 0:
         return "0"
     size = abs(value)
     if value == int(value) and size < 1e12:
-        return f"{int(value):,}".replace("-", "−")
+        return f"{int(value):,}".replace("-", MINUS)
     text = f"{value:,.4g}" if 1e-4 <= size < 1e4 else f"{value:,.1f}" if 1e4 <= size < 1e9 else f"{value:.3e}"
     mantissa, _, power = text.partition("e")
-    return (f"{mantissa} × 10^{int(power)}" if power else mantissa).replace("-", "−")
+    return (f"{mantissa} {TIMES} 10^{int(power)}" if power else mantissa).replace("-", MINUS)
 
 
 def instant(at: int) -> str:

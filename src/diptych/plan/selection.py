@@ -1,8 +1,9 @@
-"""What ``features=`` asks for, as a service: a declared one by name, or one made for a list of ``"view:feature"``."""
+"""What ``features=`` asks for, as a service: a declared one by name, or one made for ``"view:feature"`` names."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from diptych.declare.mistakes import did_you_mean
 from diptych.ground.errors import DiptychError
 from diptych.plan.nodes import Output, Registry, Role, Service, View
 
@@ -15,20 +16,27 @@ Wanted = str | Sequence[str] | Service
 
 
 def select(registry: Registry, wanted: Wanted, full_feature_names: bool = True) -> Service:
-    """The service that ``wanted`` names: a Service, ``"name"`` (its newest version), ``"name:version"``, or a list of
-    ``"view:feature"``. With ``full_feature_names=False`` columns are named without their view.
+    """The service that ``wanted`` names: a Service, ``"name"`` (its newest version), ``"name:version"``, or one
+    ``"view:feature"`` or a list of them. With ``full_feature_names=False`` columns are named without their view.
 
     Raises UnknownFeatures, also where two short names are the same.
     """
     if isinstance(wanted, Service):
         service = wanted
     elif isinstance(wanted, str):
-        service = _declared(registry, wanted)
+        service = _made(registry, [wanted]) if _is_feature(registry, wanted) else _declared(registry, wanted)
     else:
         if not isinstance(wanted, Sequence) or not all(isinstance(name, str) for name in wanted):
             raise UnknownFeatures(f'features= is {wanted!r}; pass a service, its name, or a list of "view:feature"')
         service = _made(registry, list(wanted))
     return service if full_feature_names else _shortened(service)
+
+
+def _is_feature(registry: Registry, wanted: str) -> bool:
+    """Whether a name with a colon speaks of a view; a service of the same name comes first."""
+    name, colon, _ = wanted.partition(":")
+    services = {service.name for service in registry.services}
+    return bool(colon) and name not in services and name in {view.name for view in registry.views}
 
 
 def _declared(registry: Registry, wanted: str) -> Service:
@@ -37,8 +45,11 @@ def _declared(registry: Registry, wanted: str) -> Service:
     if version:
         versions = [service for service in versions if str(service.version) == version]
     if not versions:
-        known = _listed(f"{service.name}:{service.version}" for service in registry.services)
-        raise UnknownFeatures(f"project {registry.project!r} has no feature service {wanted!r}; it has {known}")
+        known = [f"{service.name}:{service.version}" for service in registry.services]
+        hint = _hint(wanted, [*known, *(service.name for service in registry.services)])
+        raise UnknownFeatures(
+            f"project {registry.project!r} has no feature service {wanted!r}; it has {_listed(known)}{hint}"
+        )
     return max(versions, key=lambda service: service.version)
 
 
@@ -54,22 +65,26 @@ def _made(registry: Registry, wanted: list[str]) -> Service:
             raise UnknownFeatures(f'{spelled!r} is not of the form "view:feature"')
         view = views.get(view_name)
         if view is None:
-            raise UnknownFeatures(f"{spelled!r}: there is no view {view_name!r}; there are {_listed(views)}")
+            raise UnknownFeatures(
+                f"{spelled!r}: there is no view {view_name!r}; there are {_listed(views)}{_hint(view_name, views)}"
+            )
         outputs.append(_output(view, name, spelled))
         asked.setdefault(view_name, []).append(name)
     roles = tuple(
         Role(name, name, tuple(key.name for key in views[name].entity.keys), tuple(names))
         for name, names in asked.items()
     )
-    return Service(name="(list of features)", version=0, roles=roles, outputs=tuple(outputs))
+    return Service(name=", ".join(asked), version=0, roles=roles, outputs=tuple(outputs))
 
 
 def _output(view: View, name: str, spelled: str) -> Output:
     for feature in view.features:
         if feature.name == name:
             return Output(f"{view.name}__{name}", view.name, name, feature.type)
-    known = _listed(feature.name for feature in view.features)
-    raise UnknownFeatures(f"{spelled!r}: the view {view.name!r} has no feature {name!r}; it has {known}")
+    known = [feature.name for feature in view.features]
+    raise UnknownFeatures(
+        f"{spelled!r}: the view {view.name!r} has no feature {name!r}; it has {_listed(known)}{_hint(name, known)}"
+    )
 
 
 def _shortened(service: Service) -> Service:
@@ -85,6 +100,11 @@ def _shortened(service: Service) -> Service:
         taken.add(output.feature)
         outputs.append(replace(output, name=output.feature))
     return replace(service, outputs=tuple(outputs))
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    hint = did_you_mean(name, known)
+    return f" ({hint})" if hint else ""
 
 
 def _listed(names: Iterable[str]) -> str:
