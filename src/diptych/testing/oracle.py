@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from diptych.check.compare import arrow_type, differing
+from diptych.check.compare import differing
 from diptych.ground.values import Decimal, ListOf, ResultType
 from diptych.plan.nodes import Feature, View
 from diptych.reference import Answer, Judge, spoken
+from diptych.run.columns import arrow_type
 from diptych.testing.cases.case import Question
 
 Row = Mapping[str, Any]
