@@ -83,3 +83,10 @@ def test_the_root_is_the_nearest_folder_above_with_settings(tmp_path: Path) -> N
 def test_no_settings_anywhere_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no diptych\.toml in"):
         find_root(tmp_path)
+
+
+def test_a_misspelt_setting_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"unknown field `projct`; did you mean 'project'\?"):
+        read_project(write(tmp_path, GOOD.replace("project =", "projct =")))
+    with pytest.raises(SettingsError, match=r"unknown field `kind`.*settings are .*engine, "):
+        read_project(write(tmp_path, GOOD.replace("engine =", "kind =")))

@@ -17,6 +17,7 @@ from diptych.ground.instants import DAY, HOUR, MINUTE
 from diptych.ground.ledger import Progress
 from diptych.operate.backfill import Backfill, BackfillError, announce
 from diptych.plan.nodes import View
+from diptych.run.history import events_at
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Target
 from diptych.serve.folding import Folder
@@ -51,16 +52,7 @@ class RowHistory:
         events = project(view, check(view.source, table(view.source, early)))
         keys = entity_keys(view.entity, events.key, len(events.ts))
         mine = np.array([zlib.crc32(key) % buckets == bucket for key in keys], np.bool_)
-        return replace(
-            events,
-            rows=events.rows[mine],
-            key=tuple(part.take(mine) for part in events.key),
-            ts=events.ts[mine],
-            known_at=events.known_at[mine],
-            id_hash=None if events.id_hash is None else events.id_hash[mine],
-            inputs=tuple(column.take(mine) for column in events.inputs),
-            conditions=tuple(condition[mine] for condition in events.conditions),
-        )
+        return events_at(events, np.flatnonzero(mine))
 
 
 def agree(store: KeyValueStore, addresses: Addresses, history: Sequence[Any], *instants: int) -> None:

@@ -1,7 +1,7 @@
 """A small world for rollouts: a clock that is set by hand, a store, ingestion that logs its history, and the judge."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from diptych.ground.instants import HOUR, MINUTE
 from diptych.operate.rollout.rollout import Rollout
 from diptych.plan.nodes import Registry, View
 from diptych.reference import Judge
+from diptych.run.history import events_at
 from diptych.serve.addresses import Addresses
 from diptych.serve.consume import Consumer
 from diptych.serve.folding import Folder
@@ -126,7 +127,7 @@ class World:
         codes, first = factorise(found.key, len(found.ts))
         keys = entity_keys(view.entity, [part.take(first) for part in found.key], len(first))
         mine = np.array([sum(key) % buckets == bucket for key in keys], np.bool_)
-        return _taken(found, np.flatnonzero(mine[codes]) if len(codes) else np.arange(0))
+        return events_at(found, np.flatnonzero(mine[codes]) if len(codes) else np.arange(0))
 
     def check(self, registry: Registry | None = None) -> int:
         """Every feature that is served equals what the judge says of the log; returns the number of values."""
@@ -150,19 +151,6 @@ class World:
                 got = found[f"{view.name}__{name}"][place]
                 assert got == expected[name].value, f"{view.name}:{name} of {row} at {at - START}"
         return len(rows) * len(names)
-
-
-def _taken(events: ViewEvents, rows: Any) -> ViewEvents:
-    return replace(
-        events,
-        rows=events.rows[rows],
-        key=tuple(part.take(rows) for part in events.key),
-        ts=events.ts[rows],
-        known_at=events.known_at[rows],
-        id_hash=None if events.id_hash is None else events.id_hash[rows],
-        inputs=tuple(part.take(rows) for part in events.inputs),
-        conditions=tuple(part[rows] for part in events.conditions),
-    )
 
 
 __all__ = ["START", "World", "browsing", "orders", "shop", "visits"]

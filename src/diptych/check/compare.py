@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from diptych.ground.errors import DiptychError
-from diptych.ground.values import Bool, Decimal, Enum, Float64, Int64, ListOf, ResultType, String, Timestamp
+from diptych.ground.values import Float64, ListOf
 from diptych.plan.nodes import Feature
+from diptych.run.columns import arrow_type
 
 Mask = npt.NDArray[np.bool_]
 Column: TypeAlias = Any  # pyarrow has no types
@@ -60,7 +61,7 @@ def compare(
     ``magnitude`` (N float64) is what tolerance is relative to; inf accepts any pair. ``limit`` stops after so many.
     Raises Incomparable where the columns are not of N values of the feature's type.
     """
-    one, other = _column(feature, left, len(keys)), _column(feature, right, len(keys))
+    one, other = as_column(feature, left, len(keys)), as_column(feature, right, len(keys))
     wrong = differing(feature, one, other, magnitude)
     if statuses is not None:
         wrong |= _statuses(statuses[0]) != _statuses(statuses[1])
@@ -79,7 +80,7 @@ def compare(
 
 def differing(feature: Feature, left: Column, right: Column, magnitude: npt.NDArray[np.float64] | None = None) -> Mask:
     """Which of N pairs of answers differ, as an N bool array."""
-    one, other = _column(feature, left, len(left)), _column(feature, right, len(left))
+    one, other = as_column(feature, left, len(left)), as_column(feature, right, len(left))
     null, null_too = _nulls(one), _nulls(other)
     if isinstance(feature.type, ListOf):
         unequal = _lists_differ(one, other)
@@ -91,27 +92,8 @@ def differing(feature: Feature, left: Column, right: Column, magnitude: npt.NDAr
     return wrong if magnitude is None else wrong & ~np.isposinf(magnitude)
 
 
-def arrow_type(type_: ResultType) -> pa.DataType:
-    """The arrow type in which answers of a type are compared and shown."""
-    match type_:
-        case Bool():
-            return pa.bool_()
-        case Int64():
-            return pa.int64()
-        case Float64():
-            return pa.float64()
-        case Decimal():
-            return pa.decimal128(19, type_.scale)
-        case Timestamp():
-            return pa.timestamp("us", "UTC")
-        case String() | Enum():
-            return pa.string()
-        case ListOf():
-            return pa.list_(arrow_type(type_.element))
-
-
-def _column(feature: Feature, answers: Column, count: int) -> pa.Array:
-    """The answers as one arrow array of the feature's type."""
+def as_column(feature: Feature, answers: Column, count: int) -> pa.Array:
+    """The answers as one arrow array of the feature's type; raises Incomparable where they are no ``count`` of those."""
     if len(answers) != count:
         raise Incomparable(f"feature {feature.name!r}: {len(answers)} answers to {count} questions")
     target = arrow_type(feature.type)

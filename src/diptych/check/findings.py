@@ -58,11 +58,16 @@ class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One compared pair of numbers, for plots: when (microseconds), and what each side said; None is null."""
+    """One compared pair of numbers, for plots: when (microseconds), and what each side said; None is null.
+
+    ``differs``: whether the comparison calls this pair a mismatch; None where that is not said, and the pair is taken
+    as equal when it agrees to nine digits.
+    """
 
     at: int
     offline: float | None
     online: float | None
+    differs: bool | None = None
 
 
 class OutputFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +105,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     ``compared`` of ``of`` questions of each output (``of`` None: the population is not known, or without end), drawn
     ``by`` request or by entity, over ``entities`` distinct entities. ``detectable``: a skew that changes at least this
     share of a column's questions would have shown at least one mismatch with 95 % confidence; 0.0 where all was
-    compared.
+    compared. Drawn by entity, it is a share of the entities. ``name`` says what was sampled, as a service.
     """
 
     compared: int
@@ -108,6 +113,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     entities: int
     detectable: float
+    name: str = ""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +130,14 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """One whole comparison.
 
     ``kind`` is ``"simulate"``, ``"replay"`` or ``"copy"``; ``facts`` is what else a reader should know, by its name, as
-    JSON values. ``begun_at`` is microseconds since the epoch.
+    JSON values. ``begun_at`` is microseconds since the epoch. ``contradicted``: of the answers that the judge was asked
+    about as well, those that it contradicts in value or status; where both sides agree, no output counts them.
+
+    Of the facts a report knows these by name: ``shares`` (by ``present``, ``boundary``, ``known_at``, ``duplicates``:
+    the shares of compared values, 0 to 1), ``since`` and ``until`` (the span of history, microseconds), ``requests``,
+    ``judged`` (values that the judge answered too), ``seed``, ``targets`` (names of what answered), ``versions`` (of
+    services, by name), ``events``, ``injected`` and ``rejected`` (counts by name). Any other is shown as it is.
+    ``sides`` is what a reader calls the two sides, such as ``("compiled", "hand-written")`` of a copy.
     """
 
     kind: str
@@ -135,6 +148,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     sampling: tuple[Sampling, ...] = ()
     examples: tuple[Example, ...] = ()
     facts: dict[str, Any] = {}
+    sides: tuple[str, str] = ("offline", "online")
+    contradicted: int = 0
 
     @property
     def compared(self) -> int:
@@ -151,7 +166,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """One generated check of one feature, or of one view, against one engine or store.
 
     ``kind`` is ``"boundaries"`` or ``"properties"``; ``cases`` questions were put to ``target``. ``failure`` is empty
-    when it passed, else what differs; ``code`` then is a test ready to paste.
+    when it passed, else what differs; ``code`` then is a test ready to paste, and ``cause`` and ``detail`` say why, by
+    the same diagnosis as a comparison's.
     """
 
     kind: str
@@ -162,3 +178,42 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     failure: str = ""
     code: str = ""
+    cause: Cause | None = None
+    detail: str = ""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One whole run of a repository's suites: everything that was checked and compared, and what the gate says.
+
+    ``begun_at`` is microseconds since the epoch; ``version`` is Diptych's own, ``versions`` those of what took part
+    (Python, engines, stores) by name. ``allow`` are the shares of an output's compared values that the team lets a
+    cause change; ``failures`` is one sentence for each thing that the gate refuses, none when the run passed.
+    """
+
+    project: str
+    environment: str
+    begun_at: int
+    seconds: float
+    version: str
+    suites: tuple[str, ...] = ()
+    seed: int | None = None
+    versions: dict[str, str] = {}
+    checks: tuple[Checked, ...] = ()
+    findings: tuple[Findings, ...] = ()
+    failures: tuple[str, ...] = ()
+    allow: dict[Cause, float] = {}
+
+    @property
+    def compared(self) -> int:
+        """Values compared, over all comparisons."""
+        return sum(findings.compared for findings in self.findings)
+
+    @property
+    def mismatches(self) -> int:
+        """Values that differ, over all comparisons."""
+        return sum(findings.mismatches for findings in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets this run through."""
+        return not self.failures

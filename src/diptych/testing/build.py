@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from diptych.check.compare import arrow_type
 from diptych.ground.expression import Call, Column, Expression, Literal, Op, columns_of
 from diptych.ground.instants import HOUR
 from diptych.ground.values import (
@@ -26,6 +25,7 @@ from diptych.ground.values import (
     ValueType,
 )
 from diptych.plan.nodes import REQUEST_TIME, Entity, Feature, Field, Kind, Reduction, Source, View, Window
+from diptych.run.columns import arrow_type
 
 TOLERANCE = 1e-9
 LIFETIME = Window()

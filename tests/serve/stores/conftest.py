@@ -9,16 +9,9 @@ from diptych.serve.stores.embedded import EmbeddedValkey  # noqa: E402
 from diptych.serve.stores.valkey import ValkeyStore  # noqa: E402
 
 
-@pytest.fixture(scope="session")
-def shared_server() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey(append_only=False)
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def store(shared_server: EmbeddedValkey) -> Iterator[ValkeyStore]:
-    store = ValkeyStore(shared_server.address)
+def store(online_server: EmbeddedValkey) -> Iterator[ValkeyStore]:
+    store = ValkeyStore(online_server.address)
     yield store
     store.close()
 

@@ -1,0 +1,61 @@
+"""How explanations spell things: instants to the microsecond, hashes, reductions, and values as users have them."""
+
+from typing import Any
+
+from diptych.compile.online.layout import Reducer
+from diptych.describe.spelling import spell_expression
+from diptych.ground.instants import EARLIEST, LATEST, moment, spell
+from diptych.ground.values import Decimal, ListOf, ResultType, Timestamp
+from diptych.plan.nodes import Kind, Reduction, View, Window
+from diptych.reference import Result, spoken
+
+
+def said(instant: int) -> str:
+    """An instant in UTC, as short as it is exact: ``2013-02-03 10:00:00Z``."""
+    if instant == EARLIEST:
+        return "always"
+    if not EARLIEST <= instant <= LATEST:
+        return f"{instant} us since 1970"
+    at = moment(instant)
+    return at.strftime("%Y-%m-%d %H:%M:%S" if at.microsecond == 0 else "%Y-%m-%d %H:%M:%S.%f") + "Z"
+
+
+def spelled_hash(id_hash: int) -> str:
+    """A 64-bit hash as sixteen hexadecimal digits."""
+    return f"{id_hash % (1 << 64):016x}"
+
+
+def spelled_window(window: Window) -> str:
+    """``24h``, ``24h exact`` or ``lifetime``."""
+    if window.length is None:
+        return "lifetime"
+    return spell(window.length) + (" exact" if window.exact else "")
+
+
+def spelled_input(view: View, number: int | None) -> str:
+    """An input of a view as its author might write it; empty for none."""
+    return "" if number is None else spell_expression(view.inputs[number])
+
+
+def spelled_condition(view: View, number: int | None) -> str:
+    """A condition of a view likewise."""
+    return "" if number is None else spell_expression(view.conditions[number])
+
+
+def spelled_reducer(view: View, reducer: Reducer | Reduction) -> str:
+    """``sum(arr_delay) where late``, as tiles hold it for every window."""
+    kind = "last values" if reducer.kind is Kind.LATEST else reducer.kind.value
+    where = spelled_condition(view, reducer.where)
+    of = spelled_input(view, reducer.input)
+    return f"{kind}({of})" + (f" where {where}" if where else "")
+
+
+def shown(value: Result, type_: ResultType) -> Any:
+    """A value that the judge holds, as users have it: decimals, and instants as datetimes in UTC."""
+    if isinstance(type_, ListOf) and isinstance(value, tuple):
+        return [shown(element, type_.element) for element in value]
+    if isinstance(type_, Timestamp) and isinstance(value, int) and EARLIEST <= value <= LATEST:
+        return moment(value)
+    if isinstance(type_, Decimal) and value is None:
+        return None
+    return spoken(value, type_)

@@ -1,0 +1,64 @@
+"""Which requests and entities are sampled: a hash with a seed decides, so every process draws the same ones.
+
+CRC-32 reads the bytes, because it costs next to nothing in the path of a request; two multiplications then spread it
+over 64 bits, so that a share of the hashes is that share of what was hashed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+_STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of all hashes, from 0 to 1, drawn with a seed."""
+
+    share: float
+    seed: int = 0
+
+    def holds(self, identity: str) -> bool:
+        """Whether one identity, of a request for example, is drawn."""
+        if self.share >= 1.0:
+            return True
+        return _spread(crc32(identity.encode()), self._offset) < self._bound
+
+    def rows(self, keys: Sequence[Sequence[bytes | None]], count: int) -> npt.NDArray[np.int64] | None:
+        """Which of ``count`` rows are drawn by their whole key: its parts are columns of bytes. None: all of them."""
+        if self.share >= 1.0:
+            return None
+        codes = [0] * count
+        for part in keys:
+            codes = [crc32(key if key is not None else b"\0", code) for key, code in zip(part, codes, strict=True)]
+        chosen: npt.NDArray[np.int64] = np.flatnonzero(_spread_all(codes, self._offset) < np.uint64(self._bound))
+        return chosen
+
+    @property
+    def _bound(self) -> int:
+        return min(_MASK, int(self.share * (1 << 64)))
+
+    @property
+    def _offset(self) -> int:
+        return (self.seed + 1) * _STEP & _MASK
+
+
+def _spread(code: int, offset: int) -> int:
+    """A 64-bit hash of a code."""
+    mixed = code + offset & _MASK
+    mixed = (mixed ^ mixed >> 30) * _FIRST & _MASK
+    mixed = (mixed ^ mixed >> 27) * _SECOND & _MASK
+    return mixed ^ mixed >> 31
+
+
+def _spread_all(codes: Iterable[int], offset: int) -> npt.NDArray[np.uint64]:
+    """The same of many codes."""
+    mixed = np.array(codes, np.uint64) + np.uint64(offset)
+    mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(_FIRST)
+    mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(_SECOND)
+    spread: npt.NDArray[np.uint64] = mixed ^ mixed >> np.uint64(31)
+    return spread
