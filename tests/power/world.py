@@ -131,7 +131,7 @@ SHOPS = ("a", "ab", "A", "b ", "c", "d", "e")
 TILLS = ("1", "b1", "2", " 2", "x")
 NOTES = (None, "", "gift", "giftbox", "gift card", "Gift", "straße", "return")
 CARDS = ("cash", "credit", "debit", "Debit", None)
-CUSTOMERS = (1, 2, 3, 12, 123, -4, 7_000_000_000)
+CUSTOMERS = (1, 2, 3, 12, -4, 2**53, 2**53 + 1)
 PAGES = ("home", "Home", "basket", "help", "", None)
 
 
@@ -149,7 +149,10 @@ class World:
 def world(seed: int = 1, payments_made: int = 1_500, visits_made: int = 700, asked: int = 60) -> World:
     """The same world for the same numbers; about 8 % of the payments are delivered more than once."""
     registry = resolve([checkout, till_sales], Project("shops", ("x",)))
-    tables = {"payments": _payments(random.Random(seed), payments_made), "visits": _visits(random.Random(seed + 1), visits_made)}
+    tables = {
+        "payments": _payments(random.Random(seed), payments_made),
+        "visits": _visits(random.Random(seed + 1), visits_made),
+    }
     requests = _requests(random.Random(seed + 2), asked)
     cut = instant(BEGIN) + 7 * DAY // 2
     return World(registry, tables, (registry.services[0], requests), cut)
@@ -159,12 +162,15 @@ def _moment(rng: random.Random) -> datetime:
     """Mostly on a whole minute or hour, so that edges of hops are met and instants coincide."""
     span = DAYS * 24 * 3600
     grain = rng.choice((60, 60, 60, 300, 3600, 1))
-    return BEGIN + timedelta(seconds=rng.randrange(span) // grain * grain)
+    at = BEGIN + timedelta(seconds=rng.randrange(span) // grain * grain)
+    return at + timedelta(microseconds=rng.randrange(10**6)) if grain == 1 else at
 
 
 def _late(rng: random.Random) -> timedelta:
-    """Two thirds are known at once; the others up to some hours later, a few beyond what the source allows."""
+    """Most are known at once, some up to hours later, a few beyond what the source allows, a few ahead of their time."""
     dice = rng.random()
+    if dice < 0.03:
+        return timedelta(seconds=-rng.choice((1, 20, 60)))
     if dice < 0.62:
         return timedelta(0)
     if dice < 0.99:
@@ -175,10 +181,8 @@ def _late(rng: random.Random) -> timedelta:
 def _payments(rng: random.Random, count: int) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for number in range(count):
-        if rows and rng.random() < 0.12:
-            paid = rng.choice(rows[-40:])["paid_at"]  # in the same microsecond as another
-        else:
-            paid = _moment(rng)
+        together = rows and rng.random() < 0.12  # in the same microsecond as another
+        paid = rng.choice(rows[-40:])["paid_at"] if together else _moment(rng)
         row = {
             "payment": number,
             "paid_at": paid,
