@@ -25,9 +25,10 @@ from diptych.serve.forget import Forgotten, forget
 from diptych.serve.ingest import Batch, IngestError, Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
-from diptych.serve.quarantine import CountsOnly, ParquetQuarantine
+from diptych.serve.quarantine import ParquetQuarantine
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
+from diptych.serve.requestlog.log import RequestLog
 from diptych.serve.stream import content_name, file_stream
 from diptych.wiring import Tables, Wiring
 
@@ -97,13 +98,15 @@ class FeatureStore:
         entity_rows: EntityRows,
         at: Moment | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """The features of every entity row now, or at an instant not before the horizon; of what is published.
 
-        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. Raises UnknownFeatures, BadRequest,
+        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. ``request_id``: what the request log calls
+        it, where the settings have one. Raises UnknownFeatures, BadRequest,
         BeforeHorizon, CorruptState, ManifestError when nothing is published, and the store's errors.
         """
-        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names)
+        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names, request_id)
 
     async def get_online_features_async(
         self,
@@ -111,9 +114,17 @@ class FeatureStore:
         entity_rows: EntityRows,
         at: Moment | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """Like ``get_online_features``, without blocking the event loop while the store answers."""
-        return await self._reader().get_online_features_async(features, entity_rows, _instant(at), full_feature_names)
+        return await self._reader().get_online_features_async(
+            features, entity_rows, _instant(at), full_feature_names, request_id
+        )
+
+    @property
+    def request_log(self) -> RequestLog | None:
+        """What writes requests down, with its counts; None where the settings do not ask for it."""
+        return self._wiring.request_log
 
     def push(self, source: str, rows: Batch) -> Ingested:
         """Take in rows of a source (dicts, pandas or pyarrow) that are known from now on, in every live version.
@@ -139,13 +150,14 @@ class FeatureStore:
         """Take in the events of files in the order in which they became known, those after the backfill's cut.
 
         Stopped and run again over the same files, it goes on where it was. ``partition`` names the stream; the default
-        is made of the content of the files, so other files are another stream, whatever they are called.
+        is made of the content of the files, so other files are another stream, whatever they are called. Rows that the
+        door refuses go to the folder ``quarantine`` (None: the environment's own) and are counted by reason.
         """
         paths = [Path(file) for file in files]
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
             raise IngestError(f"there is no file {missing[0]}" if missing else "no file was named to ingest")
-        ingestor = self._new_ingestor(replay=True, quarantine=quarantine)
+        ingestor = self._new_ingestor(quarantine or self._wiring.quarantine, replay=True)
         declared = next((each for each in ingestor.registry.sources if each.name == source), None)
         if declared is None:
             known = ", ".join(each.name for each in ingestor.registry.sources) or "none"
@@ -251,19 +263,18 @@ class FeatureStore:
         if self._online is not None and history and history[-1].digest == self._online[1]:
             reader = self._online[2]
         else:
-            reader = OnlineReader.published(wired.addresses, wired.store)
+            reader = OnlineReader.published(wired.addresses, wired.store, log=wired.request_log)
         self._online = (now, history[-1].digest, reader)
         return reader
 
     @cached_property
     def _ingestor(self) -> Ingestor:
-        return self._new_ingestor(quarantine=self._wiring.quarantine)
+        return self._new_ingestor(self._wiring.quarantine)
 
-    def _new_ingestor(self, *, replay: bool = False, quarantine: Path | None = None) -> Ingestor:
+    def _new_ingestor(self, quarantine: Path, *, replay: bool = False) -> Ingestor:
         wired = self._wiring
-        kept = CountsOnly() if quarantine is None else ParquetQuarantine(quarantine)
         registry = wired.manifests.current().registry
-        live = LiveVersions(wired.manifests)
+        kept, live = ParquetQuarantine(quarantine), LiveVersions(wired.manifests)
         return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
 
 

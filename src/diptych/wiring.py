@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from diptych.declare.project import Environment
+from diptych.declare.mistakes import did_you_mean
+from diptych.declare.project import Environment, RequestRecording, SettingsError
 from diptych.ground.errors import DiptychError
 from diptych.plan.loading import Loaded, load_registry
 from diptych.run.engine import OfflineEngine
@@ -25,6 +26,9 @@ from diptych.run.history import TableHistory
 from diptych.run.location import DatabaseTable, Files, Location
 from diptych.serve.addresses import Addresses
 from diptych.serve.manifest import Manifests
+from diptych.serve.requestlog.hashing import KeyedHash
+from diptych.serve.requestlog.log import Options, RequestLog
+from diptych.serve.requestlog.writing import Rolling
 from diptych.serve.stores.opening import open_store
 from diptych.serve.stores.valkey import ValkeyStore
 
@@ -61,6 +65,49 @@ class Wiring:
         """The online store, opened and checked."""
         folder = self.loaded.root / STATE_FOLDER / self.environment
         return open_store(self.settings.online.url, folder=folder)
+
+    @cached_property
+    def request_log(self) -> RequestLog | None:
+        """What writes requests down; None where the settings name no folder for that. Raises SettingsError, WeakKey."""
+        asked = self.settings.recording.requests
+        return (
+            None if asked is None else RequestLog(self.loaded.root / asked.path, self.addresses, self._options(asked))
+        )
+
+    def _options(self, asked: RequestRecording) -> Options:
+        services = self.loaded.registry.services
+        known = {column for service in services for role in service.roles for column in role.on}
+        known |= {field.name for service in services for field in service.request}
+        known |= {key.name for entity in self.loaded.registry.entities for key in entity.keys}
+        for name in asked.hash:
+            if name not in known:  # a column that is misspelled here would be written down as it is
+                raise SettingsError(
+                    f"environments.{self.environment}.recording.requests hashes {name!r}, which is no key and no request "
+                    f"input; there are {', '.join(sorted(known))}. {did_you_mean(name, known)}".rstrip(" ")
+                )
+        hashing = self.log_hashing
+        if asked.hash and hashing is None:
+            raise SettingsError(
+                f"environments.{self.environment}.recording.requests hashes {', '.join(asked.hash)} with the key in the "
+                f"environment variable {asked.key_variable}, which is not set"
+            )
+        return Options(
+            asked.share,
+            asked.by,
+            asked.seed,
+            frozenset(asked.hash),
+            hashing,
+            Rolling(asked.rows, asked.seconds, asked.megabytes << 20),
+            asked.queue,
+            asked.megabytes << 20,
+        )
+
+    @property
+    def log_hashing(self) -> KeyedHash | None:
+        """The keyed hash of the request log's sensitive columns; None where its key is not at hand. Raises WeakKey."""
+        asked = self.settings.recording.requests
+        key = os.environ.get(asked.key_variable or "") if asked is not None else None
+        return KeyedHash.of(key) if key else None
 
     @cached_property
     def manifests(self) -> Manifests:
@@ -128,7 +175,9 @@ class Wiring:
         return counts
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Write what is left of the request log, and close what was opened."""
+        if "request_log" in self.__dict__ and self.request_log is not None:
+            self.request_log.close()
         if "store" in self.__dict__:
             self.store.close()
 

@@ -69,6 +69,7 @@ app.command("rollback", rich_help_panel="Change what is served")(rollouts.rollba
 app.command("backfill", rich_help_panel="Move events and values")(serving.backfill)
 app.command("ingest", rich_help_panel="Move events and values")(serving.ingest)
 app.command("get", rich_help_panel="Move events and values")(serving.get)
+app.command("forget", rich_help_panel="Move events and values")(serving.forget)
 app.command("train", rich_help_panel="Move events and values")(training.train)
 app.command("describe", rich_help_panel="Understand")(describing.describe)
 app.add_typer(parity.app, name="parity", rich_help_panel="Prove")

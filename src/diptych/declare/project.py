@@ -47,7 +47,8 @@ class RequestRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The request log: which requests serving writes down, under the folder ``path``, and how.
 
     A share of them, drawn by a hash with ``seed``: whole requests, or rows by their entity (the same entities always).
-    The columns named in ``hash`` (keys and request inputs) are kept as keyed hashes, whose ``key`` is a ``${VARIABLE}``.
+    The columns named in ``hash`` (keys and request inputs) are kept as keyed hashes; ``key_variable`` names the variable
+    of the process environment that has the key, which stands in no file.
     A file ends after so many ``rows`` or ``seconds``; what waits for the disk is at most ``queue`` requests and
     ``megabytes`` of memory, and requests beyond that are dropped and counted.
     """
@@ -57,7 +58,7 @@ class RequestRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: Literal["request", "entity"] = "request"
     seed: int = 0
     hash: tuple[str, ...] = ()
-    key: str | None = None
+    key_variable: str | None = None
     rows: _Count = 50_000
     seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     queue: _Count = 10_000
@@ -155,19 +156,10 @@ def _check(project: Project, file: Path) -> None:
             if location.database is not None and location.table is None:
                 wrong.append(f"environments.{name}.sources.{source} has a database but no table")
         requests = environment.recording.requests
-        if requests is not None:
-            wrong += _requests_faults(requests, f"environments.{name}.recording.requests")
+        if requests is not None and requests.hash and not requests.key_variable:
+            wrong.append(f'environments.{name}.recording.requests hashes columns: it needs key_variable = "SOME_NAME"')
     if wrong:
         raise SettingsError("\n".join(f"{file}: {line}" for line in wrong))
-
-
-def _requests_faults(requests: RequestRecording, where: str) -> list[str]:
-    wrong = []
-    if requests.hash and requests.key is None:
-        wrong.append(f'{where} hashes {", ".join(requests.hash)} and has no key; add key = "${{NAME_OF_A_VARIABLE}}"')
-    if requests.key is not None and not _VARIABLE.fullmatch(requests.key):
-        wrong.append(f'{where}.key is a secret and stands in the file; put it into a variable: key = "${{NAME}}"')
-    return wrong
 
 
 def _filled(value: Any, variables: Mapping[str, str], where: str) -> Any:

@@ -95,7 +95,7 @@ def belongs(view: View, key: Key, row: Row) -> bool:
         parts = [held(row.get(name), part.type) for name, part in zip(view.on, view.entity.keys, strict=True)]
     except Unfit:
         return False
-    return tuple(parts) == key
+    return None not in parts and tuple(parts) == key
 
 
 def _standing(view: View, reductions: Sequence[Reduction], event: Event, t: int) -> Fated:
