@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from diptych.check.explain.fetching import Panels
+from diptych.check.explain.logged import explain_logged, logged_row
+from diptych.check.explain.services import Explained, explain_named
 from diptych.check.repository import Options, simulate_repository
 from diptych.check.verdict import Verdict
 from diptych.ground.instants import instant
@@ -244,6 +247,35 @@ class FeatureStore:
                 asked,
                 watch,
             )
+
+    def explain(
+        self,
+        feature: str,
+        entity: Mapping[str, Any] | None = None,
+        at: Moment | None = None,
+        *,
+        service: str | None = None,
+        request: str | None = None,
+    ) -> Explained:
+        """Why a value is what it is: by the judge, by compiled SQL and online, down to events, tiles and raw records.
+
+        ``feature``: ``"view:feature"``; with a ``service`` also one of its outputs or derived features, whose inputs are
+        then explained. ``entity``: the keys, and the request inputs where a derived feature reads some. ``at`` None: now.
+        ``request``: the id of a logged request, which then says entity, service and instant. The store may be out of
+        reach: the explanation says so. Raises UnknownFeatures, BadRequest, BadQuestion, BadHistory, NotLogged.
+        """
+        wired = self._wiring
+        panels = Panels(self.registry, wired.locations, wired.sql_engine, wired.addresses, lambda: wired.store)
+        if request is None:
+            instant_us = _instant(at)
+            return explain_named(
+                panels, feature, entity or {}, panels.now() if instant_us is None else instant_us, service
+            )
+        settings = wired.settings.recording.requests
+        if settings is None:
+            raise BadRequest("no request log is configured: name its folder in [environments.NAME.recording] requests")
+        row = logged_row(wired.loaded.root / settings.path, request, entity or {})
+        return explain_logged(panels, feature, row)
 
     def close(self) -> None:
         """Close what was opened; the embedded server stops when nobody uses it."""

@@ -6,7 +6,7 @@ Everything that it needs is given to it; ``fetching`` is where that comes from.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from diptych.check.explain.asking import Answered, History, bare, reads
+from diptych.check.explain.asking import Answered, History, allowed, bare, reads
 from diptych.check.explain.difference import difference
 from diptych.check.explain.explanation import EventShown, Explanation, Fate, ReductionShown, StateDifference
 from diptych.check.explain.fates import Fated, Key, copies_of, fates
@@ -63,6 +63,7 @@ def explain(
         key={part.name: value for part, value in zip(view.entity.keys, key, strict=True)},
         at=t,
         fingerprint=view.fingerprint,
+        allowed_error=allowed(declared, law[feature]),
         law=Answered({feature: shown(law[feature].value, declared.type)}, law[feature].status.value).side(
             declared, law[feature]
         ),

@@ -199,9 +199,11 @@ class StateDifference(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Why a feature of an entity has the value that it has at an instant, on both sides.
 
-    ``law`` is the judge's answer. ``counts`` are the fates of all events that were looked at; ``events`` may show fewer
-    of them (``hidden`` left out), newest first. ``older`` and ``newer`` events are too far from every window to matter
-    and were not looked at. ``difference`` is None where there is no state to compare.
+    ``law`` is the judge's answer, from which an honest engine may be ``allowed_error`` away (None: any answer is right,
+    as where two sums that are compared are nearer than their rounding). ``counts`` are the fates of all events that
+    were looked at; ``events`` may show fewer of them (``hidden`` left out), newest first. ``older`` and ``newer`` events
+    are too far from every window to matter and were not looked at. ``difference`` is None where there is no state to
+    compare. ``logged`` is what the request log says that was answered, where a request is explained.
     """
 
     view: str
@@ -212,9 +214,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     key: dict[str, Any]
     at: int
     fingerprint: str
+    allowed_error: float | None
     law: Side
     offline: Side
     online: Side
+    logged: Side | None = None
     reductions: tuple[ReductionShown, ...]
     events: tuple[EventShown, ...]
     counts: dict[Fate, int]
@@ -264,9 +268,11 @@ class DerivedExplanation(msgspec.Struct, frozen=True, kw_only=True):
     formula: str
     at: int
     request: dict[str, Any]
+    allowed_error: float | None
     law: Side
     offline: Side
     online: Side
+    logged: Side | None = None
     inputs: dict[str, Explanation]
     notes: tuple[str, ...] = ()
 
