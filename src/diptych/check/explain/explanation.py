@@ -5,7 +5,8 @@ instants among them as text.
 """
 
 from enum import StrEnum
-from typing import Any, Self
+from itertools import zip_longest
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -238,9 +239,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         """The same with at most so many events, tiles and records; what is left out stays counted."""
         state = self.state
         if state is not None:
-            state = msgspec.structs.replace(state, tiles=_used_first(state.tiles, most), records=state.records[:most])
-        hidden = self.hidden + max(0, len(self.events) - most)
-        return msgspec.structs.replace(self, events=self.events[:most], hidden=hidden, state=state)
+            tiles, records = fair_share(state.tiles, most), fair_share(state.records, most)
+            state = msgspec.structs.replace(state, tiles=tiles, records=records)
+        events = fair_share(self.events, most)
+        hidden = self.hidden + len(self.events) - len(events)
+        return msgspec.structs.replace(self, events=events, hidden=hidden, state=state)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as JSON has them."""
@@ -248,11 +251,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
-def _used_first(tiles: tuple[TileShown, ...], most: int) -> tuple[TileShown, ...]:
-    """The first so many, those that the feature reads before all others, in their order."""
-    chosen = sorted(tiles, key=lambda tile: tile.fate is not Fate.COUNTED)[:most]
-    places = {tile.place for tile in chosen}
-    return tuple(tile for tile in tiles if tile.place in places)
+_Fated = TypeVar("_Fated", EventShown, RecordShown, TileShown)
+
+
+def fair_share(parts: tuple[_Fated, ...], most: int) -> tuple[_Fated, ...]:
+    """At most so many, in their order: of every fate about as many, those that are nearest to the windows."""
+    by_fate: dict[Fate, list[int]] = {}
+    for place, part in enumerate(parts):
+        by_fate.setdefault(part.fate, []).append(place)
+    nearest = [places[::-1] if fate is Fate.AFTER else places for fate, places in by_fate.items()]
+    turns = [place for turn in zip_longest(*nearest) for place in turn if place is not None]
+    return tuple(parts[place] for place in sorted(turns[:most]))
 
 
 class DerivedExplanation(msgspec.Struct, frozen=True, kw_only=True):

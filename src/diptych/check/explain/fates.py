@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
-from diptych.check.explain.wording import said, spelled_condition, spelled_input
-from diptych.ground.instants import spell
+from diptych.check.explain.wording import said, spelled_condition, spelled_input, spelled_length
 from diptych.plan.nodes import Reduction, View
 from diptych.reference import Door, Event, Reason, Rejected, Unfit, Value, door, held
 from diptych.reference.judge import matching, tail
@@ -122,7 +121,9 @@ def _unseen(event: Event, t: int) -> tuple[Fate | None, str]:
     """Why no window at ``t`` can see an event, if none can."""
     if event.ts >= t:
         late = (
-            "at the instant itself, which is not seen" if event.ts == t else f"{spell(event.ts - t)} after the instant"
+            "at the instant itself, which is not seen"
+            if event.ts == t
+            else f"{spelled_length(event.ts - t)} after the instant"
         )
         return Fate.AFTER, f"it happened {late}"
     if event.known_at >= t:
@@ -135,7 +136,7 @@ def _in_window(view: View, reduction: Reduction, event: Event, t: int) -> tuple[
         return Fate.COUNTED, "in the window"
     start = tail(reduction.window, t)
     if start is not None and event.ts < start:
-        return Fate.BEFORE, f"it happened {spell(start - event.ts)} before the window begins"
+        return Fate.BEFORE, f"it happened {spelled_length(start - event.ts)} before the window begins"
     if reduction.where is not None and not event.conditions[reduction.where]:
         return Fate.CONDITION, f"{spelled_condition(view, reduction.where)} is not true of it"
     return Fate.NULL, f"{spelled_input(view, reduction.input)} is null"
@@ -143,7 +144,7 @@ def _in_window(view: View, reduction: Reduction, event: Event, t: int) -> tuple[
 
 def _repeat(view: View, repeat: Event, first: Event) -> Fated:
     later = repeat.known_at - first.known_at
-    when = f"known {spell(later)} after it" if later else "known at the same instant"
+    when = f"known {spelled_length(later)} after it" if later else "known at the same instant"
     why = f"a repeat of {first.event_id}, which stands: {when}"
     return Fated(repeat.row, Fate.REPEAT, why, repeat)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from diptych.check.explain.asking import History, reads
+from diptych.ground.instants import MINUTE
 from diptych.plan.nodes import View
 from diptych.reference import ARRIVED_AT
 from diptych.reference.judge import tail
@@ -29,7 +30,7 @@ def history_of(view: View, feature: str, t: int, found: EntityRows, *, whole: bo
     declared = next(each for each in view.features if each.name == feature)
     windows = [view.reductions[index].window for index in reads(declared)]
     tails = [tail(window, t) for window in windows]
-    margin = max([source.dedup_window, *(window.step for window in windows)])
+    margin = max([MINUTE, *(window.step for window in windows)])
     edges = [edge for edge in tails if edge is not None]
     since = min(edges, default=t) - margin if len(edges) == len(tails) else None
     if whole or source.timestamp is None or table.num_rows <= ALL_ROWS:
