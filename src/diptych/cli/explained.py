@@ -1,6 +1,7 @@
 """Explanations as people read them: the answers first, then windows, events, the stored state, and what differs."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from diptych.check.explain import (
     StateShown,
 )
 from diptych.check.explain.wording import said, spelled_length
-from diptych.ground.instants import spell
+from diptych.ground.instants import instant, spell
 
 NARROW = 100
 """Columns below which lists are written in two lines an entry."""
@@ -147,12 +148,17 @@ def _state(console: Console, state: StateShown) -> None:
 def _difference(console: Console, difference: StateDifference) -> None:
     lines = list(_said_of(difference))
     if not lines:
-        _heading(console, "Difference of the two", "none: the state holds every offline event once, and no other")
+        since = "" if difference.since is None else f" since {said(difference.since)}"
+        _heading(
+            console, "Difference of the two", f"none: the state holds every offline event{since} once, and no other"
+        )
         return
     verdict = "harmless: repeats fall to their id" if difference.empty else ""
     _heading(console, "Difference of the two", verdict)
     for line, style in lines:
         console.print(Text(f"  {line}", style=style))
+    if difference.hidden:
+        console.print(Text(f"  and {difference.hidden:,} more", style="dim"))
 
 
 def _said_of(difference: StateDifference) -> Iterable[tuple[str, str]]:
@@ -223,4 +229,4 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
-    return str(value)
+    return said(instant(value)) if isinstance(value, datetime) else str(value)

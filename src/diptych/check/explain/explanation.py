@@ -179,7 +179,8 @@ class TileDifference(msgspec.Struct, frozen=True, kw_only=True):
 class StateDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How the stored state of an entity differs from its offline events, as far as a window sees at the instant.
 
-    ``since``: only what happened from then on was compared (None: everything).
+    ``since``: only what happened from then on was compared (None: everything). ``hidden`` counts what a limit left out
+    of the lists.
     """
 
     missing: tuple[MissingEvent, ...] = ()
@@ -188,6 +189,14 @@ class StateDifference(msgspec.Struct, frozen=True, kw_only=True):
     tiles: tuple[TileDifference, ...] = ()
     copies: tuple[SurplusCopy, ...] = ()
     since: int | None = None
+    hidden: int = 0
+
+    def limited(self, most: int) -> Self:
+        """The same with at most so many in each list."""
+        lists = {name: getattr(self, name) for name in ("missing", "unknown", "disagreeing", "tiles", "copies")}
+        left_out = sum(max(0, len(parts) - most) for parts in lists.values())
+        cut = {name: parts[:most] for name, parts in lists.items()}
+        return msgspec.structs.replace(self, **cut, hidden=self.hidden + left_out)
 
     @property
     def empty(self) -> bool:
@@ -243,7 +252,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
             state = msgspec.structs.replace(state, tiles=tiles, records=records)
         events = fair_share(self.events, most)
         hidden = self.hidden + len(self.events) - len(events)
-        return msgspec.structs.replace(self, events=events, hidden=hidden, state=state)
+        difference = None if self.difference is None else self.difference.limited(most)
+        return msgspec.structs.replace(self, events=events, hidden=hidden, state=state, difference=difference)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as JSON has them."""
@@ -259,7 +269,8 @@ def fair_share(parts: tuple[_Fated, ...], most: int) -> tuple[_Fated, ...]:
     by_fate: dict[Fate, list[int]] = {}
     for place, part in enumerate(parts):
         by_fate.setdefault(part.fate, []).append(place)
-    nearest = [places[::-1] if fate is Fate.AFTER else places for fate, places in by_fate.items()]
+    first = sorted(by_fate.items(), key=lambda found: found[0] is not Fate.COUNTED)
+    nearest = [places[::-1] if fate is Fate.AFTER else places for fate, places in first]
     turns = [place for turn in zip_longest(*nearest) for place in turn if place is not None]
     return tuple(parts[place] for place in sorted(turns[:most]))
 

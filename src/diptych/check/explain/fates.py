@@ -4,7 +4,7 @@ The events that are said to be counted are exactly those that the value is made 
 gives the same value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
@@ -51,13 +51,15 @@ def _renumbered(event: Event, row: int) -> Event:
     return Event(row, event.key, event.event_id, event.ts, event.known_at, event.inputs, event.conditions)
 
 
-def _paired(standing: Sequence[Event], repeats: Sequence[Event]) -> list[tuple[Event, Event]]:
+def _paired(standing: Iterable[Event], repeats: Sequence[Event]) -> list[tuple[Event, Event]]:
     """Each repeat with the newest standing copy of its id that is not younger."""
-    by_id: dict[str, list[Event]] = {}
-    for event in sorted(standing, key=_age):
-        by_id.setdefault(str(event.event_id), []).append(event)
+    by_id: dict[str, list[Event]] = {str(repeat.event_id): [] for repeat in repeats}
+    for event in standing:
+        if str(event.event_id) in by_id:
+            by_id[str(event.event_id)].append(event)
     return [
-        (repeat, [copy for copy in by_id[str(repeat.event_id)] if _age(copy) <= _age(repeat)][-1]) for repeat in repeats
+        (repeat, max((copy for copy in by_id[str(repeat.event_id)] if _age(copy) <= _age(repeat)), key=_age))
+        for repeat in repeats
     ]
 
 

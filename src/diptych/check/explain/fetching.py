@@ -13,7 +13,7 @@ from diptych.check.explain.near import history_of
 from diptych.check.explain.state import Stored
 from diptych.plan.nodes import Registry, View
 from diptych.plan.serial import ManifestError
-from diptych.reference import BadQuestion, Judge, Status, Unfit, Value
+from diptych.reference import BadQuestion, Unfit, Value
 from diptych.reference.door import key_of
 from diptych.rows.python import to_python
 from diptych.rows.values import from_scalars
@@ -74,8 +74,6 @@ class Panels:
         location = self._location(view)
         found = entity_rows(view, location, entity)
         history = history_of(view, feature, t, found)
-        if history.older and Judge(view, history.rows).answer(feature, key, t).status is Status.UNSEEN_ENTITY:
-            history = history_of(view, feature, t, found, whole=True)  # what was left out may have been seen
         offline = self._offline(bare(view, feature), location, entity, t)
         return Gathered(view, feature, tuple(key), t, history, offline, self._stored(view, entity))
 

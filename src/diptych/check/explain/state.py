@@ -12,6 +12,7 @@ from diptych.check.explain.reading import ReadRecord, ReadTile, read_records, re
 from diptych.check.explain.wording import (
     said,
     shown,
+    shown_partial,
     spelled_condition,
     spelled_hash,
     spelled_input,
@@ -143,7 +144,7 @@ def _tile_shown(view: View, used: list[Reduction], read: ReadTile) -> TileShown:
         size=read.tile.size,
         end=read.tile.end,
         partials={
-            spelled_reducer(view, partial.reducer): partial.value
+            spelled_reducer(view, partial.reducer): shown_partial(view, partial.reducer, partial.value)
             for partial in read.tile.partials
             if partial.reducer in wanted
         },

@@ -68,3 +68,21 @@ def shown(value: Result, type_: ResultType) -> Any:
     if isinstance(type_, Decimal) and value is None:
         return None
     return spoken(value, type_)
+
+
+def shown_partial(view: View, reducer: Reducer, value: Any) -> Any:
+    """What a tile holds for a reducer, as users have it: values of the input's type, with their instants."""
+    if value is None or reducer.input is None:
+        return value
+    type_ = view.inputs[reducer.input].type
+    assert type_ is not None
+    match reducer.kind:
+        case Kind.MIN | Kind.MAX:
+            return shown(value, type_)
+        case Kind.FIRST | Kind.LAST:
+            ts, held = value
+            return shown(ts, Timestamp()), shown(held, type_)
+        case Kind.SUM if isinstance(type_, Decimal):
+            return shown(value, type_)
+        case _:
+            return value
