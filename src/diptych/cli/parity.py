@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from diptych.cli import reporting
 from diptych.cli.output import progress, report
 from diptych.cli.session import UsageError, instant_of, session_of
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from diptych.check.verdict import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Prove training and serving equal.")
+app.command("report")(reporting.report)
 
 
 @app.command()

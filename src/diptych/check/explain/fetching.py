@@ -26,6 +26,7 @@ from diptych.run.spine import questions
 from diptych.serve.addresses import Addresses
 from diptych.serve.clock import system_clock
 from diptych.serve.manifest import Manifests
+from diptych.serve.positions import Positions
 from diptych.serve.stores.errors import StoreError
 from diptych.serve.stores.protocol import KeyValueStore
 
@@ -116,9 +117,13 @@ class Panels:
             if None in key:
                 return Stored(view)
             name = self.addresses.states(view) + _stored_key(view, key)
-            return Stored(view, self.open_store().get_many([name])[0])
+            return Stored(view, self.open_store().get_many([name])[0], fed=self._fed(view))
         except (StoreError, ManifestError) as error:
             return Stored(None, missing=str(error))
+
+    def _fed(self, view: View) -> int | None:
+        """How far the streams have been consumed that feed a view; None where none is registered."""
+        return Positions(self.open_store(), self.addresses).oldest_commit(view.source.name)
 
 
 def _held(view: View, key: Sequence[object]) -> tuple[Value | None, ...]:
