@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from diptych.check.explain.fetching import Panels
+from diptych.check.explain.logged import explain_logged, logged_row
+from diptych.check.explain.services import Explained, explain_named
 from diptych.check.findings import Findings
 from diptych.check.replay.replay import Options as ReplayOptions
 from diptych.check.replay.replay import Replay
@@ -248,6 +251,33 @@ class FeatureStore:
                 asked,
                 watch,
             )
+
+    def explain(
+        self,
+        feature: str,
+        entity: Mapping[str, Any] | None = None,
+        at: Moment | None = None,
+        *,
+        service: str | None = None,
+        request: str | None = None,
+    ) -> Explained:
+        """Why a value is what it is: by the judge, by compiled SQL and online, down to events, tiles and raw records.
+
+        ``feature``: ``"view:feature"``; with a ``service`` also one of its outputs or derived features, whose inputs are
+        then explained. ``entity``: the keys, and the request inputs where a derived feature reads some. ``at`` None: now.
+        ``request``: the id of a logged request, which then says entity, service and instant. The store may be out of
+        reach: the explanation says so. Raises UnknownFeatures, BadRequest, BadQuestion, BadHistory; of a request
+        also SettingsError where no log is configured, BadLog and NotLogged.
+        """
+        wired = self._wiring
+        panels = Panels(self.registry, wired.locations, wired.sql_engine, wired.addresses, lambda: wired.store)
+        if request is None:
+            instant_us = _instant(at)
+            return explain_named(
+                panels, feature, entity or {}, panels.now() if instant_us is None else instant_us, service
+            )
+        row = logged_row(wired.log_folder, request, entity or {})
+        return explain_logged(panels, feature, row)
 
     def replay(
         self,
