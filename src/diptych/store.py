@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from diptych.check.explain.fetching import Panels
+from diptych.check.explain.logged import explain_logged, logged_row
+from diptych.check.explain.services import Explained, explain_named
 from diptych.check.findings import Findings
 from diptych.check.replay.replay import Options as ReplayOptions
 from diptych.check.replay.replay import Replay
@@ -29,7 +32,7 @@ from diptych.serve.forget import Forgotten, forget
 from diptych.serve.ingest import Batch, IngestError, Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
-from diptych.serve.quarantine import CountsOnly, ParquetQuarantine
+from diptych.serve.quarantine import ParquetQuarantine
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
 from diptych.serve.requestlog.log import RequestLog
@@ -154,13 +157,14 @@ class FeatureStore:
         """Take in the events of files in the order in which they became known, those after the backfill's cut.
 
         Stopped and run again over the same files, it goes on where it was. ``partition`` names the stream; the default
-        is made of the content of the files, so other files are another stream, whatever they are called.
+        is made of the content of the files, so other files are another stream, whatever they are called. Rows that the
+        door refuses go to the folder ``quarantine`` (None: the environment's own) and are counted by reason.
         """
         paths = [Path(file) for file in files]
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
             raise IngestError(f"there is no file {missing[0]}" if missing else "no file was named to ingest")
-        ingestor = self._new_ingestor(replay=True, quarantine=quarantine)
+        ingestor = self._new_ingestor(quarantine or self._wiring.quarantine, replay=True)
         declared = next((each for each in ingestor.registry.sources if each.name == source), None)
         if declared is None:
             known = ", ".join(each.name for each in ingestor.registry.sources) or "none"
@@ -248,6 +252,33 @@ class FeatureStore:
                 watch,
             )
 
+    def explain(
+        self,
+        feature: str,
+        entity: Mapping[str, Any] | None = None,
+        at: Moment | None = None,
+        *,
+        service: str | None = None,
+        request: str | None = None,
+    ) -> Explained:
+        """Why a value is what it is: by the judge, by compiled SQL and online, down to events, tiles and raw records.
+
+        ``feature``: ``"view:feature"``; with a ``service`` also one of its outputs or derived features, whose inputs are
+        then explained. ``entity``: the keys, and the request inputs where a derived feature reads some. ``at`` None: now.
+        ``request``: the id of a logged request, which then says entity, service and instant. The store may be out of
+        reach: the explanation says so. Raises UnknownFeatures, BadRequest, BadQuestion, BadHistory; of a request
+        also SettingsError where no log is configured, BadLog and NotLogged.
+        """
+        wired = self._wiring
+        panels = Panels(self.registry, wired.locations, wired.sql_engine, wired.addresses, lambda: wired.store)
+        if request is None:
+            instant_us = _instant(at)
+            return explain_named(
+                panels, feature, entity or {}, panels.now() if instant_us is None else instant_us, service
+            )
+        row = logged_row(wired.log_folder, request, entity or {})
+        return explain_logged(panels, feature, row)
+
     def replay(
         self,
         log: str | Path | None = None,
@@ -300,13 +331,12 @@ class FeatureStore:
 
     @cached_property
     def _ingestor(self) -> Ingestor:
-        return self._new_ingestor(quarantine=self._wiring.quarantine)
+        return self._new_ingestor(self._wiring.quarantine)
 
-    def _new_ingestor(self, *, replay: bool = False, quarantine: Path | None = None) -> Ingestor:
+    def _new_ingestor(self, quarantine: Path, *, replay: bool = False) -> Ingestor:
         wired = self._wiring
-        kept = CountsOnly() if quarantine is None else ParquetQuarantine(quarantine)
         registry = wired.manifests.current().registry
-        live = LiveVersions(wired.manifests)
+        kept, live = ParquetQuarantine(quarantine), LiveVersions(wired.manifests)
         return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
 
 
