@@ -6,10 +6,10 @@ Everything that it needs is given to it; ``fetching`` is where that comes from.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from diptych.check.explain.asking import Answered, History, bare, reads
+from diptych.check.explain.asking import Answered, History, allowed, bare, reads
 from diptych.check.explain.difference import difference
 from diptych.check.explain.explanation import EventShown, Explanation, Fate, ReductionShown, StateDifference
-from diptych.check.explain.fates import Fated, Key, copies_of, fates
+from diptych.check.explain.fates import Copies, Fated, Key, copies_of, fates
 from diptych.check.explain.pairing import hashes_of
 from diptych.check.explain.state import Online, Stored, inputs_shown, online_of
 from diptych.check.explain.wording import (
@@ -63,6 +63,7 @@ def explain(
         key={part.name: value for part, value in zip(view.entity.keys, key, strict=True)},
         at=t,
         fingerprint=view.fingerprint,
+        allowed_error=allowed(declared, law[feature]),
         law=Answered({feature: shown(law[feature].value, declared.type)}, law[feature].status.value).side(
             declared, law[feature]
         ),
@@ -74,7 +75,7 @@ def explain(
         older=history.older,
         newer=history.newer,
         state=online.state,
-        difference=_compared(stored, online.parts, entity, t, history),
+        difference=_compared(view, copies, stored, online.parts, entity, t, history),
         notes=(*history.notes, *online.notes),
     )
 
@@ -88,18 +89,25 @@ def state_difference(
     BadQuestion for a key that does not fit, CorruptState for bytes that are no state of the view.
     """
     layout = Layout.of(view)
-    return _difference(view, layout, key_of(view, tuple(key)), t, history, unpack(layout, state))
+    copies = copies_of(view, key_of(view, tuple(key)), history.rows, door(view, history.rows))
+    return difference(view, layout, copies, unpack(layout, state), t, history.since)
 
 
-def _difference(view: View, layout: Layout, key: Key, t: int, history: History, parts: Unpacked) -> StateDifference:
-    copies = copies_of(view, key, history.rows, door(view, history.rows))
-    return difference(view, layout, copies, parts, t, history.since)
-
-
-def _compared(stored: Stored, parts: Unpacked | None, key: Key, t: int, history: History) -> StateDifference | None:
-    if parts is None or stored.view is None:
+def _compared(
+    view: View, copies: Copies, stored: Stored, parts: Unpacked | None, key: Key, t: int, history: History
+) -> StateDifference | None:
+    """The difference to the state that was read, by the version of the view under which it is stored."""
+    served = stored.view
+    if parts is None or served is None:
         return None
-    return _difference(stored.view, Layout.of(stored.view), key, t, history, parts)
+    if (served.source, served.on, served.inputs, served.conditions) != (
+        view.source,
+        view.on,
+        view.inputs,
+        view.conditions,
+    ):
+        copies = copies_of(served, key, history.rows, door(served, history.rows))
+    return difference(served, Layout.of(served), copies, parts, t, history.since)
 
 
 def _same_version(view: View, stored: Stored, online: Online) -> Answered:

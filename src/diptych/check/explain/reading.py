@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
-from diptych.check.explain.wording import said, spelled_condition, spelled_input
+from diptych.check.explain.wording import said, spelled_condition, spelled_input, spelled_length
 from diptych.compile.online.layout import reducer_of
 from diptych.compile.online.unpack import Record, Tile, Unpacked
-from diptych.ground.instants import spell
 from diptych.ground.values import INT64_MAX
 from diptych.plan.nodes import Reduction, View
 from diptych.reference import order
@@ -88,7 +87,7 @@ _NEARNESS = (Fate.EMPTY, Fate.BEFORE, Fate.CONDITION, Fate.NULL, Fate.TILED, Fat
 def _into(view: View, reduction: Reduction, record: Record, t: int) -> tuple[Fate, str]:
     start = tail(reduction.window, t)
     if start is not None and record.ts < start:
-        return Fate.BEFORE, f"it happened {spell(start - record.ts)} before the window begins"
+        return Fate.BEFORE, f"it happened {spelled_length(start - record.ts)} before the window begins"
     if reduction.where is not None and not record.conditions[reduction.where]:
         return Fate.CONDITION, f"{spelled_condition(view, reduction.where)} is not true of it"
     if reduction.input is not None and record.inputs[reduction.input] is None:

@@ -51,16 +51,19 @@ def verdict(run: Run) -> Verdict:
     if not run.compared:
         number = sum(check.cases for check in run.checks)
         counts = f"{'case' if number == 1 else 'cases'} checked, {words.count(failed)} failed; no values compared"
+    contradicted = sum(findings.contradicted for findings in run.findings)
     if run.failures:
         sentence = "The gate refuses this run."
         if run.mismatches:
             sentence = f"{_sides(run)} differ."
+        elif contradicted:
+            sentence = f"{_sides(run)} agree, and the judge contradicts both."
         elif failed:
             sentence = f"{words.counted(failed, 'check')} failed."
         return Verdict("refused", sentence, number, counts)
     if not run.compared and not run.checks:
         return Verdict("nothing", "Nothing was compared.", number, "values compared, so nothing is proved")
-    if run.mismatches or failed:
+    if run.mismatches or failed or contradicted:
         return Verdict("allowed", f"{_sides(run)} differ, within what the team allows.", number, counts)
     sentence = f"{_sides(run)} agree." if run.compared else "Every check passed."
     return Verdict("agree", sentence, number, counts)
@@ -143,6 +146,7 @@ def told(findings: Findings, seed: int | None) -> list[tuple[str, str]]:
     found = [
         ("Requests", words.fact(facts["requests"]) if "requests" in facts else ""),
         ("Checked by the judge", words.fact(facts["judged"]) if "judged" in facts else ""),
+        ("Contradicted by the judge", words.count(findings.contradicted) if findings.contradicted else ""),
         ("History", _span([since], [until]) if both else ""),
         ("Seed", str(facts["seed"]) if "seed" in facts and facts["seed"] != seed else ""),
         ("Took", words.seconds(findings.seconds)),
@@ -184,10 +188,11 @@ def tallies(checks: Sequence[Checked]) -> list[Tally]:
 
 @dataclass(frozen=True, slots=True)
 class CauseLine:
-    """One cause over the whole run: mismatches, the features that have it, what the team allows."""
+    """One cause over the whole run: mismatches and failed checks, the features that have it, what the team allows."""
 
     cause: Cause
     mismatches: int
+    checks: int
     of: int
     features: tuple[Row, ...]
     allowed: float
@@ -200,22 +205,23 @@ class CauseLine:
 
 def causes(run: Run, rows: Iterable[Row]) -> list[CauseLine]:
     """Every cause that was found, the commonest first."""
-    total: Counter[Cause] = Counter()
+    mismatches: Counter[Cause] = Counter()
+    checks: Counter[Cause] = Counter()
     having: dict[Cause, list[Row]] = {}
     for row in rows:
-        for cause, number in row.causes.items():
-            total[cause] += number
+        mismatches.update(row.causes)
+        checks.update(check.cause for check in row.failed_checks if check.cause)
+        for cause in row.every_cause:
             having.setdefault(cause, []).append(row)
-    return [
-        CauseLine(cause, number, run.compared, tuple(having[cause]), run.allow.get(cause, 0.0))
-        for cause, number in total.most_common()
+    found = [
+        CauseLine(cause, mismatches[cause], checks[cause], run.compared, tuple(mine), run.allow.get(cause, 0.0))
+        for cause, mine in having.items()
     ]
+    return sorted(found, key=lambda line: (-line.mismatches, -line.checks))
 
 
-def again(run: Run) -> str:
-    """The command that makes the same run."""
-    seed = "" if run.seed is None else f" --seed {run.seed}"
-    return f"diptych parity run{seed}"
+AGAIN = "diptych parity run"
+"""The command that makes the same run: seeds and budgets are written in the suites."""
 
 
 def _values(run: Run) -> str:

@@ -4,7 +4,7 @@ CRC-32 reads the bytes, because it costs next to nothing in the path of a reques
 over 64 bits, so that a share of the hashes is that share of what was hashed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -35,8 +35,24 @@ class Share:
         codes = [0] * count
         for part in keys:
             codes = [crc32(key if key is not None else b"\0", code) for key, code in zip(part, codes, strict=True)]
+        return self.of_codes(np.array(codes, np.uint64))
+
+    def of_codes(self, codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """The places of the codes that are drawn."""
+        if self.share >= 1.0:
+            return np.arange(len(codes))
         chosen: npt.NDArray[np.int64] = np.flatnonzero(_spread_all(codes, self._offset) < np.uint64(self._bound))
         return chosen
+
+    @staticmethod
+    def code(word: bytes) -> int:
+        """A 64-bit code of a word, well spread."""
+        return _spread(crc32(word) | crc32(word, 0xFFFF) << 32, _STEP)
+
+    @staticmethod
+    def joined(codes: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """One code for each pair; order counts."""
+        return _spread_all(codes * np.uint64(_FIRST) ^ others, _STEP)
 
     @property
     def _bound(self) -> int:
@@ -55,9 +71,9 @@ def _spread(code: int, offset: int) -> int:
     return mixed ^ mixed >> 31
 
 
-def _spread_all(codes: Iterable[int], offset: int) -> npt.NDArray[np.uint64]:
+def _spread_all(codes: Sequence[int] | npt.NDArray[np.uint64], offset: int) -> npt.NDArray[np.uint64]:
     """The same of many codes."""
-    mixed = np.array(codes, np.uint64) + np.uint64(offset)
+    mixed = np.asarray(codes, np.uint64) + np.uint64(offset)
     mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(_FIRST)
     mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(_SECOND)
     spread: npt.NDArray[np.uint64] = mixed ^ mixed >> np.uint64(31)

@@ -7,7 +7,7 @@ not solved for. All is drawn by one seed, so the same view always gets the same 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from diptych.ground.expression import Column, columns_of
@@ -18,6 +18,8 @@ from diptych.reference import Event, Unfit, Value, door, evaluate, held, order, 
 from diptych.testing.boundaries import pools
 
 CANDIDATES = 240
+TIMED_CANDIDATES = 40
+"""How many rows are read anew at every instant, where what a row says depends on its time."""
 ANCHORS = (1_709_164_800_000_000, 1_357_084_800_000_000, 1_720_000_800_000_000)
 """A leap day, New Year 2013 and a summer's day: instants at which rows are tried, the best of which is kept."""
 
@@ -68,7 +70,7 @@ def read(view: View, row: Mapping[str, Any]) -> Reading:
     return Reading(dict(row), True, kept, inputs, conditions, event)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cast:
     """The rows with which cases of a view are played, all about one entity unless said otherwise.
 
@@ -142,17 +144,14 @@ class Cast:
     def contrast(self) -> tuple[Row, ...]:
         """For each condition a row for which it is not true, so that shares are neither none nor all."""
         found = [
-            self.find(lambda r, n=number: r in self.mine and r.conditions[n] is not True)  # type: ignore[misc]
+            self.nearest([reading for reading in self.mine if reading.conditions[number] is not True])
             for number in range(len(self.view.conditions))
         ]
         return tuple({repr(reading.row): reading.row for reading in found if reading is not None}.values())
 
     def telling_at(self, ts: int, known: int) -> tuple[Row, ...]:
         """The same for rows that happen and are known at these instants."""
-        if not self.timed:
-            return self.telling
-        readings = [read(self.view, timed_row(self.view, reading.row, ts, known)) for reading in self.mine]
-        return _telling(self.view, _about(self.hero, readings)) or self.telling
+        return _telling_at(self, ts, known) if self.timed else self.telling
 
     def nearest(self, readings: Sequence[Reading]) -> Reading | None:
         """Of rows the one that differs from the hero in the fewest columns."""
@@ -161,6 +160,15 @@ class Cast:
     def find(self, wanted: Callable[[Reading], bool]) -> Reading | None:
         """The row most like the hero for which something holds."""
         return self.nearest([reading for reading in (self.hero, *self.varied, *self.drawn) if wanted(reading)])
+
+
+@lru_cache(maxsize=4096)
+def _telling_at(cast: Cast, ts: int, known: int) -> tuple[Row, ...]:
+    """Out of some of the cast's rows, each read anew."""
+    view = cast.view
+    some = cast.mine[:: max(1, len(cast.mine) // TIMED_CANDIDATES)]
+    readings = [read(view, timed_row(view, reading.row, ts, known)) for reading in some]
+    return _telling(view, _about(cast.hero, readings)) or cast.telling
 
 
 def _about(hero: Reading, readings: Iterable[Reading]) -> tuple[Reading, ...]:

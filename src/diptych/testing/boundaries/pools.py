@@ -4,8 +4,10 @@ Constants that a view's expressions mention come first, with their neighbours, f
 """
 
 import decimal
+import math
 import sys
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Any
 
 from diptych.ground.expression import Call, Expression, Literal
@@ -145,7 +147,8 @@ def _inside(low: Any, high: Any) -> list[Any]:
 
 def _decimals(type_: Decimal, numbers: Iterable[Any]) -> list[decimal.Decimal]:
     unit = _unit(type_.scale)
-    near = [(decimal.Decimal(n).quantize(unit) if type_.scale else decimal.Decimal(int(n))) for n in numbers]
+    units = [math.floor(Fraction(n) * 10**type_.scale) for n in numbers if not isinstance(n, float) or math.isfinite(n)]
+    near = [unit * whole for whole in units if INT64_MIN < whole < INT64_MAX]
     few = [unit * n for n in (-3, 0, 1, 2, 7)] + [decimal.Decimal(n) for n in (-1, 1, 5)]
     return [*(n + e for n in near for e in (-unit, unit * 0, unit)), *few, *([] if type_.ge is None else [type_.ge])]
 
