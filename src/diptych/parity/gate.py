@@ -1,0 +1,23 @@
+"""What a team lets through: shares of differing values by cause, as a suite writes them."""
+
+from collections.abc import Mapping
+
+from diptych.check.findings import Cause
+from diptych.parity.selection import BadSuite
+
+
+def allowed(allow: Mapping[Cause | str, float]) -> dict[Cause, float]:
+    """The shares by cause; raises BadSuite for a word that is no cause, and for what is no share."""
+    found = {}
+    for word, share in allow.items():
+        try:
+            cause = Cause(word)
+        except ValueError:
+            known = ", ".join(repr(cause.value) for cause in Cause if cause is not Cause.UNEXPLAINED)
+            raise BadSuite(f"allow: there is no cause {word!r}; there are {known}") from None
+        if cause is Cause.UNEXPLAINED:
+            raise BadSuite("allow: a difference that nobody can explain is never allowed")
+        if not 0 <= share <= 1:
+            raise BadSuite(f"allow: {cause.value!r} has {share!r}; a share lies between 0 and 1")
+        found[cause] = float(share)
+    return found
