@@ -49,6 +49,7 @@ def run(
         list[str] | None, typer.Argument(help="Suites as pytest takes them; default: parity/, else a suite of all.")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="How much to search and ask: quick, default or long.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw by this seed instead of the suites' own.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder in .diptych/parity.")] = None,
 ) -> None:
     """Run the suites that CI runs, without writing one if there is none; what follows -- goes to pytest.
@@ -59,7 +60,7 @@ def run(
     session = session_of(context)
     root = session.load().root
     given = list(paths or []) or [str(_suites(root))]
-    options = [f"--diptych-repo={root}", *_options(session, profile, name)]
+    options = [f"--diptych-repo={root}", *_options(session, profile, seed, name)]
     code, assembled = _pytest([*given, *options, *context.meta[_PASSED_ON]], quiet=session.json)
     if code == EQUAL and assembled is None:
         code = NOTHING
@@ -82,12 +83,12 @@ def _suites(root: Path) -> Path:
     return file
 
 
-def _options(session: Session, profile: str | None, name: str | None) -> list[str]:
+def _options(session: Session, profile: str | None, seed: int | None, name: str | None) -> list[str]:
     from diptych.parity.budget import FACTORS
 
     if profile is not None and profile not in FACTORS:
         raise UsageError(f"--profile {profile!r}: there are {', '.join(FACTORS)}")
-    chosen = {"environment": session.environment, "profile": profile, "run": name}
+    chosen = {"environment": session.environment, "profile": profile, "seed": seed, "run": name}
     return [f"--diptych-{option}={value}" for option, value in chosen.items() if value is not None]
 
 

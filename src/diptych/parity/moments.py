@@ -13,8 +13,8 @@ def moment_of(when: When | None, where: str) -> int | None:
         return None
     if isinstance(when, datetime):
         return instant(when)
-    if isinstance(when, int) and not isinstance(when, bool):
-        return when
+    if isinstance(when, int):
+        return int(when)
     try:
         return instant(datetime.fromisoformat(when))
     except (TypeError, ValueError):

@@ -1,5 +1,6 @@
 """What a check is, what it leaves behind, and how it fails: values that the plugin turns into reports."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,15 +18,15 @@ class NotEqual(AssertionError):
 class Outcome:
     """What one check found.
 
-    ``skipped`` says why there was nothing to check, where that is no mistake. ``failure`` is empty when the gate lets it through; its first line says which feature differs and why.
-    ``properties`` are few and small: they go into JUnit's XML.
+    ``skipped`` says why there was nothing to check, where that is no mistake. ``failure`` is empty when the gate lets it
+    through; its first line says which feature differs and why. ``properties`` are few and small: they go into JUnit's XML.
     """
 
     checks: tuple[Checked, ...] = ()
     findings: tuple[Findings, ...] = ()
     failure: str = ""
     skipped: str = ""
-    properties: dict[str, object] = field(default_factory=dict)
+    properties: Mapping[str, object] = field(default_factory=dict)
 
 
 class Check(Protocol):

@@ -3,6 +3,7 @@
 from diptych.parity.checks.boundaries import BoundariesCheck
 from diptych.parity.checks.copies import CopyCheck
 from diptych.parity.checks.properties import PropertiesCheck
+from diptych.parity.checks.replay import ReplayCheck
 from diptych.parity.checks.simulation import SimulationCheck
 from diptych.parity.gate import allowed
 from diptych.parity.outcome import Check
@@ -28,6 +29,8 @@ def checks(bench: Workbench) -> list[Check]:
         found += [PropertiesCheck(view, target, 1 / len(searches)) for view, target in searches]
     if suite.simulate is not None:
         found.append(SimulationCheck())
+    if suite.replay is not None:
+        found.append(ReplayCheck())
     found += [CopyCheck.of(bench, copy, place) for place, copy in enumerate(suite.copies)]
     if not found:
         raise BadSuite("everything is turned off: there is nothing to check")

@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("DIPTYCH_PROFILE", "default"),
         help="how much to search and ask (default: $DIPTYCH_PROFILE, else default)",
     )
+    group.addoption("--diptych-seed", metavar="N", type=int, help="draw by this seed instead of the suites' own")
     group.addoption(
         "--diptych-run", metavar="NAME", help="name of the run's folder in .diptych/parity (default: by the clock)"
     )

@@ -1,6 +1,7 @@
 """What one process has of a run: the opened repositories, and where it writes what its checks found."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,9 @@ class ParitySession:
         known = (root, id(suite))
         if known not in self._benches:
             environment = self.config.getoption("--diptych-environment") or suite.environment
-            bench = Workbench(suite, root, environment, self.config.getoption("--diptych-profile"))
+            seed = self.config.getoption("--diptych-seed")
+            chosen = suite if seed is None else replace(suite, seed=seed)
+            bench = Workbench(chosen, root, environment, self.config.getoption("--diptych-profile"))
             self._benches[known] = self._stack.enter_context(bench)
         return self._benches[known]
 

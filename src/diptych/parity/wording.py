@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from diptych.check.findings import Findings, Mismatch
+from diptych.check.findings import Cause, Findings, Mismatch
 from diptych.ground.instants import moment
 from diptych.plan.nodes import View
 from diptych.testing.boundaries import Failure
@@ -15,7 +15,7 @@ SHOWN = 3
 
 def refused(findings: Findings, reasons: Sequence[str]) -> str:
     """The text of a comparison that the gate does not let through; its first line says the most."""
-    first, *more = reasons
+    first, *more = sorted(reasons, key=lambda reason: Cause.UNEXPLAINED.value in reason)  # what is known comes first
     lines = [first, *more[:SHOWN]]
     if len(more) > SHOWN:
         lines.append(f"... and {len(more) - SHOWN} more")
@@ -57,8 +57,7 @@ def missed(view: View, feature: str, target: str, failures: Sequence[Failure]) -
     count = len(failures)
     first = failures[0]
     lines = [
-        f"{view.name}:{feature} on {target}: {_counted(count, 'boundary case')} wrong, "
-        f"first: {first.case.name}",
+        f"{view.name}:{feature} on {target}: {_counted(count, 'boundary case')} wrong, first: {first.case.name}",
         f"  the rule: {first.case.rule}",
     ]
     if first.difference is None:
@@ -80,9 +79,7 @@ def found_by_search(view: View, target: str, found: Sequence[Found]) -> tuple[st
     """The text of what a search found, and the test to paste."""
     first = found[0]
     feature = next(feature for feature in view.features if feature.name == first.feature)
-    key = ", ".join(
-        f"{part.name}={value!r}" for part, value in zip(view.entity.keys, first.question.key, strict=True)
-    )
+    key = ", ".join(f"{part.name}={value!r}" for part, value in zip(view.entity.keys, first.question.key, strict=True))
     said = f"raised {first.error}" if first.error else f"answers {first.got!r}, the judge {first.expected!r}"
     lines = [
         f"{view.name}:{first.feature} on {target}: {said}",

@@ -6,21 +6,19 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from diptych.check import offline
+from diptych.check.causes import Evidence, diagnose
 from diptych.check.compare import Incomparable
 from diptych.check.deliveries import Injection, deliver, instants_of, recorded
-from diptych.check.findings import Example, Findings, Mismatch, OutputFindings
-from diptych.check.gate import failures
+from diptych.check.findings import Cause, Example, Findings, Mismatch, OutputFindings
 from diptych.check.measure import Measured, measure
 from diptych.check.past import Past
 from diptych.check.questions import INSTANT, made_up
-from diptych.check.reasons import with_causes
 from diptych.check.sampling import sampling
-from diptych.parity.gate import allowed
+from diptych.parity.gate import judged
 from diptych.parity.handwritten import BadCopy, HandWritten
 from diptych.parity.outcome import Outcome
 from diptych.parity.selection import BadSuite, feature_of, narrowed
 from diptych.parity.suite import Copy
-from diptych.parity.wording import refused
 from diptych.parity.workbench import Workbench
 from diptych.plan.nodes import Registry, Service, View
 from diptych.reference import spoken
@@ -68,8 +66,7 @@ class CopyCheck:
         copied = HandWritten(self.copy, bench.wiring.sql_engine, bench.tables())
         measured = _measured(bench, asked, copied)
         past = Past({asked.view.source.name: asked.history})
-        views = {asked.view.name: asked.view}
-        [output] = with_causes([measured], views, past.of, seconds=DIAGNOSING, clock=time.monotonic)
+        output = _explained(asked.view, measured, past)
         examples = [self._example(asked, copied, past, output.examples[0])] if output.examples else []
         findings = Findings(
             kind="copy",
@@ -82,12 +79,7 @@ class CopyCheck:
             facts={"seed": bench.suite.seed},
             sides=SIDES,
         )
-        reasons = failures(findings, allowed(bench.suite.allow))
-        return Outcome(
-            findings=(findings,),
-            failure=refused(findings, reasons) if reasons else "",
-            properties={"values": findings.compared, "differ": findings.mismatches, **_cause(output)},
-        )
+        return judged(bench, findings)
 
     def _example(self, asked: "_Asked", copied: HandWritten, past: Past, mismatch: Mismatch) -> Example:
         """The smallest history on which the copy and the judge differ, as a test to paste below the suite."""
@@ -159,9 +151,7 @@ def _measured(bench: Workbench, asked: _Asked, copied: HandWritten) -> Measured:
     source = asked.view.source.name
     answers = copied.answers(source, asked.history, asked.requests)
     engine = bench.wiring.sql_engine
-    columns = offline.answers(
-        asked.registry, asked.service, asked.requests, instants, {source: asked.history}, engine
-    )
+    columns = offline.answers(asked.registry, asked.service, asked.requests, instants, {source: asked.history}, engine)
     [column] = columns.values()
     try:
         return measure(
@@ -179,6 +169,12 @@ def _measured(bench: Workbench, asked: _Asked, copied: HandWritten) -> Measured:
         raise BadCopy(f"copy of {copied.copy.feature!r}: {error}") from error
 
 
-def _cause(output: OutputFindings) -> dict[str, object]:
-    """The commonest cause, for JUnit."""
-    return {"cause": next(iter(output.causes)).value} if output.causes else {}
+def _explained(view: View, measured: Measured, past: Past) -> OutputFindings:
+    """What differs, with causes. Where all that were examined have one, so have the others: a copy is one text."""
+    if not measured.examined:
+        return measured.findings
+    evidence = Evidence(view, lambda key: past.of(view, key), measured.asked(), measured.agreements())
+    diagnoses = diagnose(evidence, DIAGNOSING, time.monotonic)
+    said = {(each.cause, each.detail) for each in diagnoses}
+    one = len(said) == 1 and diagnoses[0].cause is not Cause.UNEXPLAINED
+    return measured.explained(diagnoses, diagnoses[0] if one else None)

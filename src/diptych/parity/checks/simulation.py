@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from diptych.check.repository import Options, simulate_repository
+from diptych.parity.gate import judged
 from diptych.parity.moments import moment_of
 from diptych.parity.outcome import Outcome
 from diptych.parity.selection import BadSuite
@@ -40,8 +41,7 @@ class SimulationCheck:
             options(bench),
             requests(bench, wanted),
         )
-        failure = "" if verdict.equal else str(verdict.to_dict())
-        return Outcome(failure=failure, properties={"values": verdict.compared, "differ": verdict.mismatches})
+        return judged(bench, verdict.findings)
 
 
 def _wanted(bench: Workbench) -> Simulate:
