@@ -134,6 +134,8 @@ def checks(views: dict[str, list[str]], failing: tuple[str, ...] = ()) -> tuple[
             seconds=0.2,
             failure="at 2013-09-01 11:00:00 UTC, one hour after the event: offline 1, online 0",
             code=CODE,
+            cause=Cause.BOUNDARY,
+            detail="The window is closed at its tail: the event is out an hour later.",
         )
         for view, names in views.items()
         for name in names
@@ -154,7 +156,7 @@ def simulated(outputs: tuple[OutputFindings, ...], **given: Any) -> Findings:
         "injected": {"late": 10_911, "repeated": 9_644, "repeated beyond the window": 412},
     }
     return Findings(
-        kind="simulate",
+        kind=given.pop("kind", "simulate"),
         name="the last third of 2013",
         begun_at=BEGUN,
         seconds=48.2,
@@ -164,6 +166,7 @@ def simulated(outputs: tuple[OutputFindings, ...], **given: Any) -> Findings:
         ),
         examples=given.pop("examples", ()),
         facts=facts | given.pop("facts", {}),
+        **given,
     )
 
 
@@ -298,20 +301,20 @@ def huge() -> Run:
     return run(simulated(tuple(found)), failures=("route_delays:arr_delay_max_7d: unexplained in 2 of 5,000 values",))
 
 
-def many(features: int = 400, wrong: int = 0) -> Run:
-    """A large repository: ten views of as many features, ``wrong`` of which differ."""
+def many(features: int = 400, wrong: int = 0, *, plain: bool = False) -> Run:
+    """A large repository: ten views of as many features, ``wrong`` of which differ; ``plain``: without points."""
     by_view = {f"view_of_something_{n}": [f"amount_mean_{i}h" for i in range(features // 10)] for n in range(10)}
     outputs = []
     for place, (view, name) in enumerate((view, name) for view, names in by_view.items() for name in names):
         if place % (features // wrong if wrong else features + 1) == 0 and wrong:
             outputs.append(
                 output(view, name, mismatches=80, causes={Cause.STALE_INGESTION: 70, Cause.UNEXPLAINED: 10},
-                       largest_error=4.0, typical_error=1.0, points=points(name, 80, 20, seed=place),
+                       largest_error=4.0, typical_error=1.0, points=() if plain else points(name, 80, 20, seed=place),
                        examples=tuple(mismatch(view, name, Cause.STALE_INGESTION, i, i + 1, detail="stale " * 20)
                                       for i in range(12)))
             )  # fmt: skip
         else:
-            outputs.append(output(view, name, points=points(name, seed=place)))
+            outputs.append(output(view, name, points=() if plain else points(name, seed=place)))
     failures = tuple(
         f"{o.view}:{o.feature}: unexplained in 10 of {o.compared:,} values" for o in outputs if o.mismatches
     )

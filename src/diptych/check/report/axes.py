@@ -69,7 +69,7 @@ class NumberAxis:
             return 0.5
         return min(max((at / 2 - low / 2) / (high / 2 - low / 2), 0.0), 1.0)
 
-    def ticks(self, most: int = 5) -> tuple[Tick, ...]:
+    def ticks(self, most: int = 6) -> tuple[Tick, ...]:
         """Up to about ``most`` round numbers on the axis."""
         numbers = self._decades(most) if self.logarithmic else self._round(most)
         labels = _labels(numbers)
@@ -80,7 +80,7 @@ class NumberAxis:
         if raw <= 0 or not math.isfinite(raw):
             return [self.low]
         power = 10.0 ** math.floor(math.log10(raw))
-        step = next((m * power for m in (1, 2, 2.5, 5) if m * power >= raw), 10 * power)
+        step = next((m * power for m in (1, 2, 5) if m * power >= raw), 10 * power)
         if not math.isfinite(step) or step <= 0:
             return [self.low, self.high]
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
@@ -165,13 +165,14 @@ def _labels(numbers: Sequence[float]) -> list[str]:
     largest = max((abs(number) for number in numbers), default=0.0)
     if largest >= 1e15 or 0 < largest < 1e-3:
         return [f"{number:.3g}".replace("e-0", "e-").replace("e+", "e").replace("-", words.MINUS) for number in numbers]
-    size, letter = next((each for each in _LETTERS if largest >= 100 * each[0]), (1.0, ""))
+    size, letter = next(((size, letter) for least, size, letter in _LETTERS if largest >= least), (1.0, ""))
     steps = [abs(b - a) / size for a, b in pairwise(numbers)]
     decimals = max(0, 2 - math.floor(math.log10(min(steps)))) if steps and min(steps) > 0 else 2
     return [_decimal(number / size, min(decimals, 9), letter) for number in numbers]
 
 
-_LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_LETTERS = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+"""From which size on a letter stands, for how much, and which."""
 
 
 def _decimal(number: float, decimals: int, letter: str) -> str:
@@ -197,7 +198,7 @@ def _power(number: float) -> str:
 
 def _months(low: int, high: int, raw: int) -> list[int]:
     """The first of every so many months."""
-    every = next((months for months in _MONTHS if months * 30 * DAY >= raw), _MONTHS[-1])
+    every = next((months for months in _MONTHS if months * 31 * DAY >= raw), _MONTHS[-1])
     begin, end = moment(low), moment(high)
     found = []
     for index in range(begin.year * 12 + begin.month - 1, end.year * 12 + end.month):

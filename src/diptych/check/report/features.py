@@ -73,6 +73,11 @@ class Row:
         return by_cause(self.outputs)
 
     @property
+    def every_cause(self) -> tuple[Cause, ...]:
+        """The causes of its mismatches, then those of its failed checks."""
+        return tuple(dict.fromkeys([*self.causes, *(check.cause for check in self.failed_checks if check.cause)]))
+
+    @property
     def largest_error(self) -> float | None:
         """The largest of all errors; None where no mismatch is of numbers."""
         return max((o.largest_error for o in self.outputs if o.largest_error is not None), default=None)

@@ -51,16 +51,19 @@ def verdict(run: Run) -> Verdict:
     if not run.compared:
         number = sum(check.cases for check in run.checks)
         counts = f"{'case' if number == 1 else 'cases'} checked, {words.count(failed)} failed; no values compared"
+    contradicted = sum(findings.contradicted for findings in run.findings)
     if run.failures:
         sentence = "The gate refuses this run."
         if run.mismatches:
             sentence = f"{_sides(run)} differ."
+        elif contradicted:
+            sentence = f"{_sides(run)} agree, and the judge contradicts both."
         elif failed:
             sentence = f"{words.counted(failed, 'check')} failed."
         return Verdict("refused", sentence, number, counts)
     if not run.compared and not run.checks:
         return Verdict("nothing", "Nothing was compared.", number, "values compared, so nothing is proved")
-    if run.mismatches or failed:
+    if run.mismatches or failed or contradicted:
         return Verdict("allowed", f"{_sides(run)} differ, within what the team allows.", number, counts)
     sentence = f"{_sides(run)} agree." if run.compared else "Every check passed."
     return Verdict("agree", sentence, number, counts)
@@ -87,29 +90,36 @@ def meters(findings: Findings) -> tuple[Meter, ...]:
 
 def sampled(sampling: Sampling) -> str:
     """What share was compared, in a sentence."""
-    questions = "requests" if sampling.by == "request" else "questions"
+    questions = "request" if sampling.by == "request" else "question"
+    over = f"over {words.counted(sampling.entities, 'entity', 'entities')}"
     if sampling.of is None:
-        part = f"{words.count(sampling.compared)} {questions} were compared, of a population without a known size"
+        drawn = f"{words.counted(sampling.compared, questions)} compared, drawn by {sampling.by} without an end"
     elif sampling.compared >= sampling.of:
-        return f"All {words.counted(sampling.of, questions[:-1])} were compared, about {_entities(sampling)}."
+        return f"All {words.counted(sampling.of, questions)} compared, {over}."
     else:
-        part = (
-            f"{words.count(sampling.compared)} of {words.counted(sampling.of, questions[:-1])} "
-            f"({words.share(sampling.compared / sampling.of)}) were compared"
+        part = words.share(sampling.compared / sampling.of)
+        drawn = (
+            f"{words.count(sampling.compared)} of {words.counted(sampling.of, questions)} ({part}) compared, "
+            f"drawn by {sampling.by}"
         )
-    return f"{part}, drawn by {sampling.by}, about {_entities(sampling)}."
+    return f"{drawn}, {over}."
 
 
-def detectable(sampling: Sampling) -> str:
-    """How small a skew would have shown, in a sentence."""
-    if sampling.detectable <= 0:
+def detectable(samplings: Sequence[Sampling]) -> list[str]:
+    """How small a skew would have shown in the least sharp of some samples; a sentence for each unit drawn."""
+    by_unit: dict[str, float] = {}
+    for sampling in samplings:
+        by_unit[sampling.by] = max(by_unit.get(sampling.by, 0.0), sampling.detectable)
+    return [_detectable(by, smallest) for by, smallest in by_unit.items()]
+
+
+def _detectable(by: str, smallest: float) -> str:
+    if smallest <= 0:
         return "Every one was looked at: no difference among them can have been missed."
-    if sampling.detectable >= 1:
+    if smallest >= 1:
         return "Too few to say anything with 95 % confidence."
-    return (
-        f"A skew that changes {words.share(sampling.detectable)} of a column's values or more "
-        "would have shown with 95 % confidence."
-    )
+    unit = "of the entities" if by == "entity" else "of a column's values"
+    return f"A skew in {words.share(smallest)} {unit} or more would have shown, with 95 % confidence."
 
 
 def ran(run: Run) -> list[tuple[str, str]]:
@@ -143,6 +153,7 @@ def told(findings: Findings, seed: int | None) -> list[tuple[str, str]]:
     found = [
         ("Requests", words.fact(facts["requests"]) if "requests" in facts else ""),
         ("Checked by the judge", words.fact(facts["judged"]) if "judged" in facts else ""),
+        ("Contradicted by the judge", words.count(findings.contradicted) if findings.contradicted else ""),
         ("History", _span([since], [until]) if both else ""),
         ("Seed", str(facts["seed"]) if "seed" in facts and facts["seed"] != seed else ""),
         ("Took", words.seconds(findings.seconds)),
@@ -184,10 +195,11 @@ def tallies(checks: Sequence[Checked]) -> list[Tally]:
 
 @dataclass(frozen=True, slots=True)
 class CauseLine:
-    """One cause over the whole run: mismatches, the features that have it, what the team allows."""
+    """One cause over the whole run: mismatches and failed checks, the features that have it, what the team allows."""
 
     cause: Cause
     mismatches: int
+    checks: int
     of: int
     features: tuple[Row, ...]
     allowed: float
@@ -200,22 +212,23 @@ class CauseLine:
 
 def causes(run: Run, rows: Iterable[Row]) -> list[CauseLine]:
     """Every cause that was found, the commonest first."""
-    total: Counter[Cause] = Counter()
+    mismatches: Counter[Cause] = Counter()
+    checks: Counter[Cause] = Counter()
     having: dict[Cause, list[Row]] = {}
     for row in rows:
-        for cause, number in row.causes.items():
-            total[cause] += number
+        mismatches.update(row.causes)
+        checks.update(check.cause for check in row.failed_checks if check.cause)
+        for cause in row.every_cause:
             having.setdefault(cause, []).append(row)
-    return [
-        CauseLine(cause, number, run.compared, tuple(having[cause]), run.allow.get(cause, 0.0))
-        for cause, number in total.most_common()
+    found = [
+        CauseLine(cause, mismatches[cause], checks[cause], run.compared, tuple(mine), run.allow.get(cause, 0.0))
+        for cause, mine in having.items()
     ]
+    return sorted(found, key=lambda line: (-line.mismatches, -line.checks))
 
 
-def again(run: Run) -> str:
-    """The command that makes the same run."""
-    seed = "" if run.seed is None else f" --seed {run.seed}"
-    return f"diptych parity run{seed}"
+AGAIN = "diptych parity run"
+"""The command that makes the same run: seeds and budgets are written in the suites."""
 
 
 def _values(run: Run) -> str:
@@ -225,10 +238,6 @@ def _values(run: Run) -> str:
 
 def _sides(run: Run) -> str:
     return "Two copies" if run.findings and all(f.kind == "copy" for f in run.findings) else "Training and serving"
-
-
-def _entities(sampling: Sampling) -> str:
-    return words.counted(sampling.entities, "entity", "entities")
 
 
 def _span(since: Sequence[Any], until: Sequence[Any]) -> str:

@@ -54,7 +54,7 @@ def html(run: Run) -> str:
             run=run,
             verdict=overview.verdict(run),
             ran=overview.ran(run),
-            again=overview.again(run),
+            again=overview.AGAIN,
             tallies=overview.tallies(run.checks),
             causes=overview.causes(run, rows),
             targets=features.targets(run),

@@ -4,6 +4,7 @@ What comes from data is written so that it can be neither markup nor a mention. 
 may hold, however large the run: what does not fit is counted and left to the page.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from diptych.check.findings import Checked, Example, Run
@@ -18,7 +19,9 @@ _ROOM = 500
 
 _MARKS = {"agree": "✅", "allowed": "⚠️", "refused": "❌", "nothing": "⚠️"}
 _WRONG, _FAILURES = 30, 20
-_PLAIN = {*" .,:;/=+%()'…·", words.MINUS, words.NONE, words.TIMES}
+_PLAIN = rf"\w\s.,:;/=%()'?\"…·{words.MINUS}{words.NONE}{words.TIMES}"
+_MARKUP = re.compile(rf"(?<![^\W_])_+|_+(?![^\W_])|(?<!\w)-+|-+(?!\w)|[^{_PLAIN}_-]")
+_LINKED = re.compile(r":(?=/)|(?<=www)\.", re.IGNORECASE)
 
 Cells = Sequence[str]
 
@@ -34,12 +37,13 @@ def markdown(run: Run) -> str:
     wrong = [row for row in rows if row.wrong]
     text.table(_WRONG_HEAD, [_wrong_row(row) for row in wrong], most=_WRONG)
     if verdict.state != "agree":
-        text.add(f"Run it again:\n\n```sh\n{overview.again(run)}\n```\n")
+        text.add(f"Run it again:\n\n```sh\n{overview.AGAIN}\n```\n")
     _examples(text, run)
     for check in [check for row in wrong for check in row.failed_checks]:
         text.folded(_check_title(check), _fenced(check.code or check.failure, "python"))
     text.folded("What was run, and how hard it was", _hardness(run))
-    text.folded_table(f"All {words.counted(len(rows), 'feature')}", _ALL_HEAD, [_all_row(row) for row in rows])
+    everything = f"Everything that was compared or checked ({words.count(len(rows))})"
+    text.folded_table(everything, _ALL_HEAD, [_all_row(row) for row in rows])
     return text.finished()
 
 
@@ -103,7 +107,8 @@ _ALL_HEAD = ("Feature", "Compared", "Mismatches", "Checks")
 
 def _wrong_row(row: Row) -> Cells:
     null = sum(row.nulls)
-    causes = ", ".join(f"{cause.value} {words.count(number)}" for cause, number in row.causes.items())
+    numbers = row.causes
+    causes = ", ".join(f"{c.value} {words.count(numbers[c])}" if c in numbers else c.value for c in row.every_cause)
     return (
         _code(_name(row)),
         words.count(row.compared),
@@ -164,7 +169,8 @@ def _hardness(run: Run) -> str:
             f"{words.counted(findings.mismatches, 'mismatch', 'mismatches')}"
         )
         lines += [f"  - {words.share(m.share)} {_safe(m.name)}" for m in overview.meters(findings)]
-        lines += [f"  - {overview.sampled(s)} {overview.detectable(s)}" for s in findings.sampling]
+        lines += [f"  - {overview.sampled(s)}" for s in findings.sampling[:1] if len(findings.sampling) == 1]
+        lines += [f"  - {said}" for said in overview.detectable(findings.sampling)]
     return "\n".join(lines) + "\n"
 
 
@@ -173,13 +179,23 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _safe(text: str) -> str:
-    """Text that is only read: whatever could be markup, a mention or a link is written as its number."""
-    flat = " ".join(text.split())
-    return "".join(mark if mark.isalnum() or mark in _PLAIN else f"&#{ord(mark)};" for mark in flat)
+    """Text that is only read: no markup, no link, and no mention of a person or an issue."""
+    return _escaped(text).replace("&#64;", "&#64;&#8288;").replace("&#35;", "&#35;&#8288;")
 
 
 def _code(text: str) -> str:
-    return f"<code>{_safe(text)}</code>"
+    """Text as code, in which nothing is ever a mention."""
+    return f"<code>{_escaped(text)}</code>"
+
+
+def _escaped(text: str) -> str:
+    """Every mark that could be markup written as its number; underscores and hyphens inside a word cannot."""
+    flat = " ".join(text.split())
+    return _LINKED.sub(_numbered, _MARKUP.sub(_numbered, flat))
+
+
+def _numbered(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(mark)};" for mark in found[0])
 
 
 def _fenced(code: str, language: str) -> str:

@@ -57,7 +57,7 @@ def share(part: float) -> str:
         return f"{percent:.2g} %" if percent >= 0.001 else f"{percent:.4f} %"
     if percent >= 100:
         return "100 %"
-    return f"{min(percent, 99.9):.1f} %" if percent < 99.9 else "> 99.9 %"
+    return f"{percent:.1f} %" if percent <= 99.9 else "> 99.9 %"
 
 
 def seconds(length: float) -> str:
@@ -140,7 +140,7 @@ def fact(given: Any) -> str:
         case float():
             return number(given)
         case dict():
-            return ", ".join(f"{name} {fact(part)}" for name, part in given.items()) or "none"
+            return ", ".join(f"{str(name).replace('_', ' ')} {fact(part)}" for name, part in given.items()) or "none"
         case list() | tuple():
             return ", ".join(fact(part) for part in given) or "none"
         case _:
