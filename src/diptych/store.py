@@ -24,6 +24,7 @@ from diptych.operate.rollout.rollout import Applied, Proposal, Pruned, RollbackP
 from diptych.plan.nodes import Registry
 from diptych.plan.selection import Wanted, select
 from diptych.run.frames import to_arrow
+from diptych.run.tables import Tables
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
 from diptych.serve.clock import system_clock
@@ -37,7 +38,7 @@ from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
 from diptych.serve.requestlog.log import RequestLog
 from diptych.serve.stream import content_name, file_stream
-from diptych.wiring import Tables, Wiring
+from diptych.wiring import Wiring
 
 Moment = int | datetime
 """An instant: microseconds since the epoch, or a datetime (a naive one is UTC)."""
@@ -242,7 +243,7 @@ class FeatureStore:
         with wired.corner() as (addresses, store):
             return simulate_repository(
                 self.registry,
-                Tables(wired.locations),
+                Tables(wired.locations, self.registry.sources),
                 addresses,
                 store,
                 wired.sql_engine,
@@ -337,7 +338,9 @@ class FeatureStore:
         wired = self._wiring
         registry = wired.manifests.current().registry
         kept, live = ParquetQuarantine(quarantine), LiveVersions(wired.manifests)
-        return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
+        return Ingestor(
+            registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live, recorder=wired.recorder
+        )
 
 
 def _instant(moment: Moment | None) -> int | None:

@@ -69,7 +69,11 @@ class Consumer:
         self._rest(partition, position)
 
     def _start(self, partition: str) -> Position:
-        """The stored position, taken over by this consumer without touching its instant of commit."""
+        """The stored position, taken over by this consumer without touching its instant of commit.
+
+        Batches in doubt are settled first: they may be what stands between the position and what was applied.
+        """
+        self.ingestor.settle(self.source, look=True)
         now = EARLIEST if self.ingestor.replay else self.ingestor.now()
         held = self.positions.register(self.source, partition, Position(self.start, now, self.name))
         mine = Position(held.offset, held.committed_at, self.name)

@@ -5,13 +5,15 @@ half way is simply offered again. Folding comes after the appends and is optiona
 for a while, and no event is lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from diptych.admit.door import Checked, MissingColumn, check, check_rows
 from diptych.admit.identity import Positions as RowPositions
@@ -28,6 +30,11 @@ from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
 from diptych.serve.positions import Position, Positions
 from diptych.serve.quarantine import CountsOnly, Quarantine, Rejected, as_json
+from diptych.serve.recording.journal import Logged
+from diptych.serve.recording.recorder import Recorder
+from diptych.serve.recording.rows import Origin, recorded_rows
+from diptych.serve.recording.segments import ARRIVED_AT, OFFSET
+from diptych.serve.recording.settling import Noted, Settling
 from diptych.serve.stores.protocol import KeyValueStore
 from diptych.serve.tombstones import Graveyard
 
@@ -62,7 +69,8 @@ class Ingestor:
     ``clock`` stamps ``known_at``; None is the server's. With ``replay`` the instant at which history knew each row is
     taken from the source's declared column instead; batches of one source must then come in the order of it. With
     ``live`` the live versions are fed, whatever ``registry`` holds, each past the door of its own source; what is
-    counted and quarantined is ``registry``'s.
+    counted and quarantined is ``registry``'s. A ``recorder`` writes down what is taken in before it is applied; where it
+    cannot, the batch fails with RecordingError and nothing of it is applied.
     """
 
     registry: Registry
@@ -73,7 +81,9 @@ class Ingestor:
     quarantine: Quarantine = field(default_factory=CountsOnly)
     folder: Folder | None = None
     live: LiveVersions | None = None
+    recorder: Recorder | None = None
     _known: dict[str, int] = field(default_factory=dict)
+    _adopted: set[str] = field(default_factory=set)
 
     @cached_property
     def _graveyard(self) -> Graveyard:
@@ -102,6 +112,7 @@ class Ingestor:
                 f"source {source!r} declares no event_id, so a pushed row has no identity and its repeat would count "
                 "twice: declare one, or feed the source from a stream, whose positions are ids"
             )
+        self.settle(source)
         return self._take(declared, rows, None)[0]
 
     def deliver(self, source: str, rows: Batch, delivery: Delivery) -> tuple[Ingested, Position]:
@@ -111,6 +122,29 @@ class Ingestor:
         harmless, and the position is the other's.
         """
         return self._take(self._source(source), rows, delivery)
+
+    def settle(self, source: str, *, look: bool = False) -> None:
+        """Find out about batches of a source that were logged and not confirmed, before a position is read.
+
+        Those of dead processes are looked for the first time, and with ``look`` again.
+        """
+        recorder = self.recorder
+        if recorder is None:
+            return
+        if look or source not in self._adopted:
+            recorder.adopt(source)
+            self._adopted.add(source)
+        if recorder.in_doubt(source):
+            declared = self._source(source)
+            positions = Positions(self.store, self.addresses)
+
+            def blocks(noted: Noted, logged: Logged) -> list[Blocks]:
+                return self._blocks_again(declared, noted, logged)
+
+            def apply(noted: Noted, blocks: Sequence[Blocks]) -> None:
+                self._apply_again(source, noted, blocks)
+
+            Settling(recorder, declared, positions, blocks, apply).run()
 
     def now(self) -> int:
         """The instant that stamps what is taken in now."""
@@ -139,8 +173,9 @@ class Ingestor:
                 keyless[view.name] = {str(reason): count for reason, count in events.rejected.items()}
                 self._keep_keyless(view, raw, events.refused, now)
         self._keep_rejected(checked, now)
-        beside = self._beside(live or {}, targets, rows, now, delivery)
-        grown = self._append(source.name, [*blocks, *beside], delivery, following)
+        beside, judged = self._beside(live or {}, targets, rows, now, delivery)
+        with self._recorded([checked, *judged], now, delivery, following):
+            grown = self._append(source.name, [*blocks, *beside], delivery, following)
         self._known[source.name] = max(following.committed_at, self._known.get(source.name, EARLIEST))
         folded = self._folder.fold_grown(source, grown, self._known[source.name])
         done = Ingested(
@@ -164,9 +199,10 @@ class Ingestor:
         rows: Batch,
         now: int,
         delivery: Delivery | None,
-    ) -> list[Blocks]:
-        """The blocks of the live versions that the registry does not hold, each past the door of its own source."""
+    ) -> tuple[list[Blocks], list[Checked]]:
+        """The blocks of the live versions that the registry does not hold, and the verdicts of their own doors."""
         found: list[Blocks] = []
+        judged: list[Checked] = []
         held = {target.prefix for target in own}
         for door, targets in live.items():
             others = [target for target in targets if target.prefix not in held]
@@ -180,11 +216,68 @@ class Ingestor:
                 for target in others:
                     self.live.mark_broken(target.view, str(error))
                 continue
-            tombstones = self._graveyard.of(target.view.entity.name for target in others)
-            for target in others:
-                events, stones = project(target.view, checked), tombstones[target.view.entity.name]
-                found.append(blocks_of(target, events, max(now, system_clock()), stones))
+            judged.append(checked)
+            found += self._blocks(others, checked, now)
+        return found, judged
+
+    def _blocks(self, targets: Sequence[Target], checked: Checked, now: int) -> list[Blocks]:
+        tombstones = self._graveyard.of(target.view.entity.name for target in targets)
+        return [
+            blocks_of(
+                target, project(target.view, checked), max(now, system_clock()), tombstones[target.view.entity.name]
+            )
+            for target in targets
+        ]
+
+    @contextmanager
+    def _recorded(
+        self, judged: Sequence[Checked], now: int, delivery: Delivery | None, following: Position
+    ) -> Iterator[None]:
+        """Around the appends of a batch: it is logged before them and confirmed after; an error leaves it in doubt."""
+        source = judged[0].source
+        origin = None if delivery is None else Origin(delivery.partition, delivery.offset)
+        table = None if self.recorder is None else recorded_rows(judged, origin)
+        if self.recorder is None or table is None:
+            yield
+            return
+        noted = Noted(now)
+        if delivery is not None:
+            noted = Noted(now, delivery.partition, delivery.offset, delivery.position, following)
+        entry = self.recorder.log(source.name, table, noted.encode(), _first(table))
+        try:
+            yield
+        except BaseException:
+            self.recorder.doubt(entry)
+            raise
+        self.recorder.confirm(entry)
+
+    def _blocks_again(self, source: Source, noted: Noted, logged: Logged) -> list[Blocks]:
+        """What a logged batch appends to the versions that were live when it was taken in, stamped as it was then."""
+        if self.live is None:
+            doors: Mapping[Source, tuple[Target, ...]] = {source: self._targets[source.name]}
+        else:
+            doors = self.live.targets(source.name, noted.taken_at)
+        table = logged.table()
+        arrivals = table[ARRIVED_AT].cast(pa.int64()).to_numpy()
+        positions = None
+        if noted.partition is not None:
+            offsets = table[OFFSET].to_numpy()
+            positions = RowPositions(noted.partition, np.zeros(len(offsets), np.int64), offsets)
+        found: list[Blocks] = []
+        for door, targets in doors.items():
+            with suppress(MissingColumn):  # that version was marked broken when the batch was taken in
+                checked = check(door, table, arrived_at=arrivals, positions=positions)
+                found += self._blocks(targets, checked, noted.taken_at)
         return found
+
+    def _apply_again(self, source: str, noted: Noted, blocks: Sequence[Blocks]) -> None:
+        """Append a batch that landed in part; a position that another consumer moved meanwhile is left where it is."""
+        if noted.partition is None or noted.before is None or noted.after is None:
+            self._append(source, blocks, None, Position(0, EARLIEST))
+            return
+        delivery = Delivery(noted.partition, noted.offset, noted.before, noted.before.consumer)
+        with suppress(PositionMoved):
+            self._append(source, blocks, delivery, noted.after)
 
     def _following(self, checked: Checked, now: int, delivery: Delivery | None) -> Position:
         """The position after a batch; nothing that comes later becomes known before its instant of commit."""
@@ -249,6 +342,11 @@ class Ingestor:
         detail = f"view {view.name!r}: no key of entity {view.entity.name!r} in {', '.join(view.on)}"
         kept = [Rejected(view.source.name, "no_entity", detail, now, as_json(row)) for row in raw.rows(refused)]
         self.quarantine.put(kept)
+
+
+def _first(table: pa.Table) -> int:
+    """When the first row of a recorded batch became known (microseconds)."""
+    return int(pc.min(table[ARRIVED_AT]).cast(pa.int64()).as_py())
 
 
 def _fed(targets: tuple[Target, ...], live: Mapping[Source, tuple[Target, ...]] | None) -> tuple[Target, ...]:
