@@ -27,10 +27,11 @@ from diptych.run.frames import to_arrow
 from diptych.run.tables import Tables
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
+from diptych.serve.batches import Batch, IngestError
 from diptych.serve.clock import system_clock
 from diptych.serve.consume import Consumer
 from diptych.serve.forget import Forgotten, forget
-from diptych.serve.ingest import Batch, IngestError, Ingestor
+from diptych.serve.ingest import Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
 from diptych.serve.quarantine import ParquetQuarantine
