@@ -149,9 +149,9 @@ def test_a_green_page_shows_coverage_hardness_and_how_values_are_spread() -> Non
     page = Page(html(green()))
     for words in (
         "Training and serving agree.",
-        "All 26,180 requests were compared, about 1,212 entities. Every one was looked at",
-        "12,000 of 480,211 questions (2.5 %) were compared, drawn by entity, about 312 entities. "
-        "A skew that changes 0.99 % of a column's values or more would have shown with 95 % confidence.",
+        "All 26,180 requests compared, over 1,212 entities. Every one was looked at",
+        "12,000 of 480,211 questions (2.5 %) compared, drawn by entity, over 312 entities. "
+        "A skew in 0.99 % of the entities or more would have shown, with 95 % confidence.",
         "33.2 % decided by known-at",
         "proves nothing: no value would change if the question came a microsecond earlier or later",
         "2013-01-01 to 2013-12-31 (364 days)",
