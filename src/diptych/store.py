@@ -7,8 +7,14 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from diptych.check.explain.fetching import Panels
+from diptych.check.explain.logged import explain_logged, logged_row
+from diptych.check.explain.services import Explained, explain_named
+from diptych.check.findings import Findings
+from diptych.check.replay.replay import Options as ReplayOptions
+from diptych.check.replay.replay import Replay
 from diptych.check.repository import Options, simulate_repository
 from diptych.check.verdict import Verdict
 from diptych.ground.instants import instant
@@ -21,9 +27,11 @@ from diptych.run.frames import to_arrow
 from diptych.run.tables import Tables
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
+from diptych.serve.batches import Batch, IngestError
+from diptych.serve.clock import system_clock
 from diptych.serve.consume import Consumer
 from diptych.serve.forget import Forgotten, forget
-from diptych.serve.ingest import Batch, IngestError, Ingestor
+from diptych.serve.ingest import Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
 from diptych.serve.quarantine import ParquetQuarantine
@@ -245,6 +253,61 @@ class FeatureStore:
                 asked,
                 watch,
             )
+
+    def explain(
+        self,
+        feature: str,
+        entity: Mapping[str, Any] | None = None,
+        at: Moment | None = None,
+        *,
+        service: str | None = None,
+        request: str | None = None,
+    ) -> Explained:
+        """Why a value is what it is: by the judge, by compiled SQL and online, down to events, tiles and raw records.
+
+        ``feature``: ``"view:feature"``; with a ``service`` also one of its outputs or derived features, whose inputs are
+        then explained. ``entity``: the keys, and the request inputs where a derived feature reads some. ``at`` None: now.
+        ``request``: the id of a logged request, which then says entity, service and instant. The store may be out of
+        reach: the explanation says so. Raises UnknownFeatures, BadRequest, BadQuestion, BadHistory; of a request
+        also SettingsError where no log is configured, BadLog and NotLogged.
+        """
+        wired = self._wiring
+        panels = Panels(self.registry, wired.locations, wired.sql_engine, wired.addresses, lambda: wired.store)
+        if request is None:
+            instant_us = _instant(at)
+            return explain_named(
+                panels, feature, entity or {}, panels.now() if instant_us is None else instant_us, service
+            )
+        row = logged_row(wired.log_folder, request, entity or {})
+        return explain_logged(panels, feature, row)
+
+    def replay(
+        self,
+        log: str | Path | None = None,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        share: float = 1.0,
+        by: Literal["request", "entity"] = "request",
+        seed: int = 0,
+        values: int | None = None,
+        current: bool = False,
+        watch: Watcher = unwatched,
+    ) -> Findings:
+        """Recompute offline what every logged request should have got, as of its instant, and compare value by value.
+
+        ``log``: its folder, or that of one service in it; None: that of the settings. ``since <= t < until`` are
+        compared, of these a ``share`` of the requests or of the entities, drawn with ``seed``, of at most about ``values``
+        values a service. ``current``: by the definitions of today instead of those that answered. Raises BadLog,
+        NothingToReplay, BadHistory.
+        """
+        wired = self._wiring
+        folder = wired.log_folder if log is None else Path(log)
+        options = ReplayOptions(_instant(since), _instant(until), share, by, seed, values, current)
+        replay = Replay(
+            folder, self.registry, wired.locations, wired.sql_engine, time.monotonic, wired.log_hashing, options
+        )
+        return replay.run(system_clock(), watch)
 
     def close(self) -> None:
         """Close what was opened; the embedded server stops when nobody uses it."""

@@ -70,9 +70,18 @@ class Wiring:
     def request_log(self) -> RequestLog | None:
         """What writes requests down; None where the settings name no folder for that. Raises SettingsError, WeakKey."""
         asked = self.settings.recording.requests
-        return (
-            None if asked is None else RequestLog(self.loaded.root / asked.path, self.addresses, self._options(asked))
-        )
+        return None if asked is None else RequestLog(self.log_folder, self.addresses, self._options(asked))
+
+    @property
+    def log_folder(self) -> Path:
+        """Where requests are written down; raises SettingsError where the settings do not say."""
+        asked = self.settings.recording.requests
+        if asked is None:
+            raise SettingsError(
+                f"diptych.toml names no request log: add [environments.{self.environment}.recording] and "
+                'requests = { path = "requests" } to it, or name the folder of a log'
+            )
+        return self.loaded.root / asked.path
 
     def _options(self, asked: RequestRecording) -> Options:
         services = self.loaded.registry.services

@@ -67,7 +67,7 @@ def test_agreements_of_the_same_keys_come_first():
 
 
 def test_diagnoses_come_back_as_causes_and_what_was_not_examined_says_so():
-    found = measured([0] * 300, [1] * 300)
+    found = measured([0] * 300, [1] * 300, examined=120)
     named = [Diagnosis(Cause.BOUNDARY, "counted", "online")] * 100 + [Diagnosis()] * 20
     findings = found.explained(named)
     assert findings.causes == {Cause.UNEXPLAINED: 200, Cause.BOUNDARY: 100}

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import diptych as dt
 from diptych.check import simulate as simulate_module
 from diptych.check.deliveries import Injection, deliver, recorded
+from diptych.check.findings import Cause
+from diptych.check.gate import failures
+from diptych.check.measure import EXAMINED
 from diptych.check.repository import NothingToSimulate, Options, simulate_repository
 from diptych.check.verdict import Verdict
 from diptych.declare.project import Project
@@ -87,10 +91,17 @@ def store() -> Iterator[ValkeyStore]:
     with_server.close()
 
 
-def simulated(store: ValkeyStore, name: str, registry: Registry = REGISTRY, **options: Any) -> Verdict:
+def simulated(
+    store: ValkeyStore,
+    name: str,
+    registry: Registry = REGISTRY,
+    engine: DuckDBEngine | None = None,
+    **options: Any,
+) -> Verdict:
     addresses = Addresses("shops", name)
     chosen = Options(**{"questions": 200, "slices": 8, "judged": 10, "seed": 5, **options})
-    return simulate_repository(registry, {"sales": history()}, addresses, store, DuckDBEngine(), KernelEngine(), chosen)
+    sql = engine or DuckDBEngine()
+    return simulate_repository(registry, {"sales": history()}, addresses, store, sql, KernelEngine(), chosen)
 
 
 def test_an_honest_repository_is_equal_and_the_questions_are_hard(store: ValkeyStore) -> None:
@@ -121,13 +132,15 @@ def _other_hop(registry: Registry) -> Registry:
     return dataclasses.replace(registry, views=(dataclasses.replace(view, reductions=reductions),))
 
 
-class LateReader(OnlineReader):
-    """Serving that reads an hour off, as a service with a wrong time zone does."""
+class LateEngine(DuckDBEngine):
+    """Training that reads an hour later, as one does whose instants are in another zone."""
 
-    def get_online_features(
-        self, features: Any, entity_rows: Any, at: Any = None, full_feature_names: bool = True
-    ) -> Any:
-        return super().get_online_features(features, entity_rows, at + HOUR, full_feature_names)
+    def compute(
+        self, view: Any, history: Any, spine: pa.Table, features: Any = None, *, evidence: bool = False
+    ) -> pa.Table:
+        place = spine.column_names.index("t")
+        later = spine.set_column(place, "t", pc.add(spine["t"], HOUR))
+        return super().compute(view, history, later, features, evidence=evidence)
 
 
 def _reader_of(change: Callable[[Registry], Registry]) -> type[OnlineReader]:
@@ -138,20 +151,42 @@ def _reader_of(change: Callable[[Registry], Registry]) -> type[OnlineReader]:
     return Skewed
 
 
-@pytest.mark.parametrize(
-    "reader",
-    [_reader_of(_other_window), _reader_of(_other_hop), LateReader],
-    ids=["a window an hour short", "the hop of a neighbour", "an hour off"],
-)
-def test_a_skew_in_serving_is_found(
-    reader: type[OnlineReader], store: ValkeyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(simulate_module, "OnlineReader", reader)
-    verdict = simulated(store, f"skew-{reader.__name__}-{random.random()}")
-    assert verdict.mismatches > 0
+def named(verdict: Verdict, cause: Cause, words: str, wrong: str) -> None:
+    """The verdict names one cause for nearly all that differs."""
+    findings = verdict.findings
+    assert findings.mismatches > 0
     assert not verdict.equal
-    shown = [d for service in verdict.to_dict()["services"] for o in service["outputs"] for d in o["differences"]]
-    assert shown[0].keys() == {"feature", "key", "at", "offline", "online"}
+    assert failures(findings, {})
+    assert sum(output.causes.get(cause, 0) for output in findings.outputs) >= 0.9 * sum(
+        min(output.mismatches, EXAMINED) for output in findings.outputs
+    ), [(output.output, output.causes, [each.detail for each in output.examples]) for output in findings.outputs]
+    shown = next(output for output in findings.outputs if output.mismatches).examples[0]
+    assert words in shown.detail
+    assert shown.wrong == wrong
+
+
+@pytest.mark.parametrize(
+    ("change", "cause", "words"),
+    [
+        (_other_window, Cause.OTHER_DEFINITION, "the window of 24h were 23h"),
+        (_other_hop, Cause.BOUNDARY, "the hop were 1h"),
+    ],
+    ids=["a window an hour short", "the hop of a neighbour"],
+)
+def test_a_skew_in_serving_is_found_and_named(
+    change: Callable[[Registry], Registry],
+    cause: Cause,
+    words: str,
+    store: ValkeyStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(simulate_module, "OnlineReader", _reader_of(change))
+    named(simulated(store, f"skew-{change.__name__}"), cause, words, "online")
+
+
+def test_a_skew_in_training_is_found_and_named(store: ValkeyStore) -> None:
+    verdict = simulated(store, "skew-training", engine=LateEngine())
+    named(verdict, Cause.TIME_ZONE, "the question were 1:00 h later", "offline")
 
 
 def test_nothing_compared_is_not_equal() -> None:

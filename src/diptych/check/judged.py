@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from diptych.plan.nodes import Registry, Service, View
+from diptych.check.past import of_entity
+from diptych.plan.nodes import Registry, Service
 from diptych.reference import Answer, Judge
 
 ROWS = 60_000
@@ -54,7 +54,7 @@ def judge_sample(
         share = budget // len(service.roles)
         for row in rng.permutation(len(instants))[:size].tolist():
             key = [requests[column][row].as_py() for column in role.on]
-            history = _of_entity(view, histories[view.source.name], key)
+            history = of_entity(view, histories[view.source.name], key)
             if len(history) > share:
                 continue
             share -= len(history)
@@ -71,12 +71,3 @@ def judge_sample(
                 for output in outputs
             ]
     return found
-
-
-def _of_entity(view: View, history: pa.Table, key: list[Any]) -> pa.Table:
-    """The rows of one entity."""
-    mask: Any = None
-    for column, part in zip(view.on, key, strict=True):
-        same = pc.equal(history[column], pa.scalar(part, history[column].type))
-        mask = same if mask is None else pc.and_(mask, same)
-    return history if mask is None else history.filter(mask)

@@ -21,10 +21,10 @@ from diptych.describe.spelling import spell_type
 from diptych.ground.values import Decimal, Float64, Int64
 from diptych.plan.nodes import Feature
 
-EXAMINED = 120
+EXAMINED = 600
 """Mismatches of one output that are asked why, at most, spread over all of them in time."""
 
-AGREEMENTS = 60
+AGREEMENTS = 50
 """Equal answers of one output that no cause may contradict, at most."""
 
 POINTS = 200
@@ -197,7 +197,7 @@ def _numbers(feature: Feature, column: pa.Array, rows: Rows) -> npt.NDArray[np.f
     """Some values as float64, null as NaN; None where the type is no number."""
     if not isinstance(feature.type, Int64 | Float64 | Decimal):
         return None
-    return np.asarray(column.take(pa.array(rows)).cast(pa.float64()).to_numpy(zero_copy_only=False))
+    return np.asarray(column.take(pa.array(rows)).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
 def _errors(feature: Feature, one: pa.Array, other: pa.Array, rows: Rows) -> npt.NDArray[np.float64]:
@@ -218,8 +218,8 @@ def _points(
     if a is None or b is None:
         return ()
     return tuple(
-        Point(int(at), None if np.isnan(x) else float(x), None if np.isnan(y) else float(y))
-        for at, x, y in zip(instants[rows], a, b, strict=True)
+        Point(int(at), None if np.isnan(x) else float(x), None if np.isnan(y) else float(y), bool(differs))
+        for at, x, y, differs in zip(instants[rows], a, b, np.isin(rows, wrong), strict=True)
     )
 
 

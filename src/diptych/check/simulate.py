@@ -15,11 +15,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from diptych.check import offline
+from diptych.check.compare import Difference
 from diptych.check.coverage import Shares, shares
 from diptych.check.deliveries import Deliveries, instants_of
+from diptych.check.findings import OutputFindings
 from diptych.check.judged import judge_sample
+from diptych.check.panel import Panel as Measures
+from diptych.check.panel import measure_panel
+from diptych.check.past import Past
 from diptych.check.questions import INSTANT
-from diptych.check.verdict import Injected, PanelVerdict, Verdict, compared
+from diptych.check.reasons import SECONDS, with_causes
+from diptych.check.sampling import sampling
+from diptych.check.verdict import Injected, PanelVerdict, Verdict, judged_differences
 from diptych.ground.instants import MINUTE
 from diptych.ground.ledger import Progress, Watcher, unwatched
 from diptych.operate.backfill import Backfilled
@@ -61,7 +68,8 @@ class Simulation:
     """One run: a *recorded* registry (see ``deliveries.recorded``), its deliveries, and an empty corner of a store.
 
     ``engine`` is what online is compared with, and must be compiled SQL: the kernel never judges itself. ``hardness``
-    only counts how many answers simpler rules would change, and may be any engine (None: the same).
+    only counts how many answers simpler rules would change, and may be any engine (None: the same). Asking why values
+    differ takes no more than ``seconds``.
     """
 
     registry: Registry
@@ -73,6 +81,7 @@ class Simulation:
     hardness: OfflineEngine | None = None
     judged: int = 50
     seed: int = 0
+    seconds: float = SECONDS
 
     @property
     def rollout(self) -> Rollout:
@@ -83,26 +92,28 @@ class Simulation:
 
     def run(self, panels: Sequence[Panel], watch: Watcher = unwatched) -> Verdict:
         """Backfill, stream and ask; then compare every answer with offline and a sample of them with the judge."""
-        begun = time.perf_counter()
+        begun, now = time.perf_counter(), time.time_ns() // 1_000
         rollout = self.rollout
         applied = rollout.apply(rollout.propose(self.registry), cut=self.schedule.cut, watch=watch)
         backfilled = sum((filled for _, filled in applied.filled), Backfilled())
         asked = [_Asked.of(service, requests, self.schedule) for service, requests in panels]
         ingested = self._stream(asked, watch)
         histories = {name: delivered.table for name, delivered in self.deliveries.items()}
-        verdicts, shares = [], Shares()
+        compared, shares = [], Shares()
         for number, panel in enumerate(asked):
             watch(Progress("compare", "services", number, len(asked)))
             verdict, hard = self._compare(panel, histories)
-            verdicts.append(verdict)
+            compared.append(verdict)
             shares += hard
         watch(Progress("compare", "services", len(asked), len(asked)))
+        findings = self._diagnose([each.measured for each in compared], Past(histories), watch)
+        verdicts = [each.verdict(outputs) for each, outputs in zip(compared, findings, strict=True)]
         injected = Injected(
             late=sum(delivered.late for delivered in self.deliveries.values()),
             repeated=sum(delivered.repeated for delivered in self.deliveries.values()),
             repeated_beyond=sum(delivered.repeated_beyond for delivered in self.deliveries.values()),
         )
-        return Verdict(tuple(verdicts), backfilled, ingested, injected, shares, time.perf_counter() - begun)
+        return Verdict(tuple(verdicts), backfilled, ingested, injected, shares, time.perf_counter() - begun, now)
 
     def _stream(self, asked: "Sequence[_Asked]", watch: Watcher) -> Ingested:
         """The rest in order of arrival; each request is put when all that was known before its instant is in."""
@@ -124,7 +135,7 @@ class Simulation:
             watch(Progress("stream and ask", "slices", number + 1, len(edges) - 1, rows=answered))
         return total
 
-    def _compare(self, panel: "_Asked", histories: Mapping[str, pa.Table]) -> tuple[PanelVerdict, Shares]:
+    def _compare(self, panel: "_Asked", histories: Mapping[str, pa.Table]) -> tuple["_Compared", Shares]:
         columns = offline.answers(self.registry, panel.service, panel.requests, panel.instants, histories, self.engine)
         derived = offline.derived(self.registry, panel.service, panel.requests, histories, self.engine)
         online = panel.table()
@@ -140,7 +151,46 @@ class Simulation:
             columns,
             self.hardness or self.engine,
         )
-        return compared(panel.service, panel.requests, panel.instants, online, columns, derived, sample), hard
+        measured = measure_panel(self.registry, panel.service, panel.requests, panel.instants, online, columns, derived)
+        differences = judged_differences(columns, sample, panel.instants)
+        return _Compared(panel, measured, len(sample), differences), hard
+
+    def _diagnose(self, measured: Sequence[Measures], past: Past, watch: Watcher) -> list[tuple[OutputFindings, ...]]:
+        """The findings of each panel, causes named; what several panels ask of one view is diagnosed together."""
+        watch(Progress("ask why", "services", 0, len(measured)))
+        found = list(
+            with_causes(
+                [output for panel in measured for output in panel.outputs],
+                {view.name: view for view in self.registry.views},
+                past.of,
+                derived=[column for panel in measured for column in panel.derived],
+                seconds=self.seconds,
+                clock=time.monotonic,
+            )
+        )
+        watch(Progress("ask why", "services", len(measured), len(measured)))
+        places = [len(panel.outputs) for panel in measured] + [len(panel.derived) for panel in measured]
+        ends = np.cumsum([0, *places]).tolist()
+        parts = [found[start:end] for start, end in pairwise(ends)]
+        return [(*parts[i], *parts[len(measured) + i]) for i in range(len(measured))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One panel, compared but not yet explained."""
+
+    asked: "_Asked"
+    measured: Measures
+    judged: int
+    differences: tuple[Difference, ...]
+
+    def verdict(self, outputs: tuple[OutputFindings, ...]) -> PanelVerdict:
+        """The panel's verdict, given its findings."""
+        service, requests = self.asked.service, len(self.asked.instants)
+        keys = list(dict.fromkeys(column for role in service.roles for column in role.on))
+        entities = self.asked.requests.select(keys).group_by(keys).aggregate([]).num_rows if keys else 1
+        drawn = sampling(requests, None, entities=entities, name=service.name)
+        return PanelVerdict(service.name, requests, outputs, self.judged, self.differences, drawn)
 
 
 @dataclass(slots=True)

@@ -6,42 +6,31 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from diptych.check.compare import Difference, compare
 from diptych.check.coverage import Shares
+from diptych.check.findings import Findings, Mismatch, OutputFindings, Sampling
 from diptych.check.judged import Judged
 from diptych.check.offline import Column
 from diptych.ground.instants import moment
 from diptych.operate.backfill import Backfilled
-from diptych.plan.nodes import Derived, Feature, Service
-from diptych.reference import TOLERANCE, spoken
+from diptych.reference import spoken
 from diptych.serve.ingested import Ingested
 
 SHOWN = 5
-"""Differences of one output that a verdict keeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputVerdict:
-    """One output: answers compared with offline, how many differ, and the first few that do."""
-
-    output: str
-    compared: int
-    present: int
-    differing: int
-    differences: tuple[Difference, ...]
+"""Differences of one output that a dictionary shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class PanelVerdict:
-    """One service: its outputs against offline, and a sample of them against the judge."""
+    """One service: its outputs against offline, causes named, and a sample of them against the judge."""
 
     service: str
     requests: int
-    outputs: tuple[OutputVerdict, ...]
+    outputs: tuple[OutputFindings, ...]
     judged: int
     judged_differences: tuple[Difference, ...]
+    sampling: Sampling
 
     @property
     def compared(self) -> int:
@@ -51,7 +40,7 @@ class PanelVerdict:
     @property
     def mismatches(self) -> int:
         """Answers that differ from offline or from the judge."""
-        return sum(output.differing for output in self.outputs) + len(self.judged_differences)
+        return sum(output.mismatches for output in self.outputs) + len(self.judged_differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +62,23 @@ class Verdict:
     injected: Injected
     shares: Shares
     seconds: float
+    begun_at: int = 0
+
+    @property
+    def findings(self) -> Findings:
+        """The verdict as suites and reports take it."""
+        whole = self.to_dict()
+        facts = {name: whole[name] for name in ("judged", "shares", "injected", "rejected", "events")}
+        return Findings(
+            kind="simulate",
+            name="simulation",
+            begun_at=self.begun_at,
+            seconds=self.seconds,
+            outputs=tuple(output for panel in self.panels for output in panel.outputs),
+            sampling=tuple(panel.sampling for panel in self.panels),
+            facts={"requests": sum(panel.requests for panel in self.panels), **facts},
+            contradicted=sum(len(panel.judged_differences) for panel in self.panels),
+        )
 
     @property
     def compared(self) -> int:
@@ -120,12 +126,25 @@ def _panel_dict(panel: PanelVerdict) -> dict[str, Any]:
             {
                 "output": output.output,
                 "compared": output.compared,
-                "present": output.present,
-                "differing": output.differing,
-                "differences": [_difference_dict(difference) for difference in output.differences],
+                "differing": output.mismatches,
+                "causes": {cause.value: count for cause, count in output.causes.items()},
+                "differences": [_mismatch_dict(mismatch) for mismatch in output.examples[:SHOWN]],
             }
             for output in panel.outputs
         ],
+    }
+
+
+def _mismatch_dict(mismatch: Mismatch) -> dict[str, Any]:
+    return {
+        "feature": mismatch.feature or mismatch.output,
+        "key": [str(part) for part in mismatch.key.values()],
+        "at": moment(mismatch.at).isoformat(),
+        "offline": str(mismatch.offline),
+        "online": str(mismatch.online),
+        "cause": mismatch.cause.value,
+        "detail": mismatch.detail,
+        "wrong": mismatch.wrong,
     }
 
 
@@ -139,48 +158,10 @@ def _difference_dict(difference: Difference) -> dict[str, Any]:
     }
 
 
-def compared(
-    service: Service,
-    requests: pa.Table,
-    instants: npt.NDArray[np.int64],
-    online: pa.Table,
-    columns: Mapping[str, Column],
-    derived: Mapping[str, pa.Array],
-    sample: Sequence[Judged],
-) -> PanelVerdict:
-    """Compare what online answered (row for row as the requests) with the offline columns and the judge's sample."""
-    outputs = []
-    for output in service.outputs:
-        column = columns[output.name]
-        on = next(role.on for role in service.roles if role.name == output.role)
-        keys = _keys(requests, on)
-        outputs.append(_output(output.name, column.feature, column.values, online, keys, instants, column.magnitude))
-    for wanted in service.derived:
-        feature = _as_feature(wanted)
-        keys = _keys(requests, tuple(field.name for field in service.request))
-        outputs.append(_output(wanted.name, feature, derived[wanted.name], online, keys, instants, None))
-    differences = _judged_differences(columns, sample, instants)
-    return PanelVerdict(service.name, len(instants), tuple(outputs), len(sample), differences)
-
-
-def _output(
-    name: str,
-    feature: Feature,
-    offline: pa.Array,
-    online: pa.Table,
-    keys: Sequence[tuple[object, ...]],
-    instants: npt.NDArray[np.int64],
-    magnitude: npt.NDArray[np.float64] | None,
-) -> OutputVerdict:
-    answers = online[name].combine_chunks()
-    found = compare(feature, offline, answers, keys=keys, instants=instants, magnitude=magnitude)
-    present = len(answers) - answers.null_count
-    return OutputVerdict(name, len(answers), present, len(found), tuple(found[:SHOWN]))
-
-
-def _judged_differences(
+def judged_differences(
     columns: Mapping[str, Column], sample: Sequence[Judged], instants: npt.NDArray[np.int64]
 ) -> tuple[Difference, ...]:
+    """Where online's answers differ from the judge's, in value or status."""
     differences: list[Difference] = []
     for name in dict.fromkeys(judged.output for judged in sample):
         mine = [judged for judged in sample if judged.output == name]
@@ -196,13 +177,3 @@ def _judged_differences(
             statuses=([judged.answer.status for judged in mine], [judged.status for judged in mine]),
         )
     return tuple(differences)
-
-
-def _keys(requests: pa.Table, on: tuple[str, ...]) -> list[tuple[object, ...]]:
-    if not on:
-        return [()] * requests.num_rows
-    return list(zip(*(requests[column].to_pylist() for column in on), strict=True))
-
-
-def _as_feature(derived: Derived) -> Feature:
-    return Feature(derived.name, derived.type, derived.expression, tolerance=TOLERANCE)

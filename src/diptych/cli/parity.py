@@ -5,15 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from diptych.cli import reporting
+from diptych.cli.gate import PassingCommand, run
 from diptych.cli.output import progress, report
 from diptych.cli.session import UsageError, instant_of, session_of
 
 if TYPE_CHECKING:
+    from diptych.check.findings import Mismatch, OutputFindings
     from diptych.check.verdict import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Prove training and serving equal.")
+app.command("run", cls=PassingCommand)(run)
+app.command("report")(reporting.report)
 
 
 @app.command()
@@ -58,17 +64,42 @@ def _show(console: Console, verdict: "Verdict") -> None:
         table.add_row(panel.service, *(f"{count:,}" for count in counts), style=style)
     console.print(table)
     for panel in verdict.panels:
-        for difference in (*(d for output in panel.outputs for d in output.differences), *panel.judged_differences[:5]):
+        for output in panel.outputs:
+            _show_mismatches(console, output)
+        for difference in panel.judged_differences[:5]:
             key = ", ".join(map(str, difference.key))
             console.print(
                 f"  [red]{panel.service}: {difference.feature}[/] of ({key}) at {_when(difference.t)}: "
-                f"offline {difference.left!r}, online {difference.right!r}",
+                f"the judge says {difference.left!r}, online {difference.right!r}",
                 highlight=False,
             )
     shares = ", ".join(f"{share:.1%} {name}" for name, share in verdict.shares.to_dict().items())
     console.print(f"Of the values: {shares} (present, on a boundary, changed by known-at, changed by repeats)")
     outcome = "[bold green]equal[/]" if verdict.equal else "[bold red]not equal[/]"
     console.print(f"{verdict.compared:,} values compared, {verdict.mismatches:,} mismatches: {outcome}")
+
+
+def _show_mismatches(console: Console, output: "OutputFindings") -> None:
+    """How many values of an output differ, by cause, and an example of each cause."""
+    if not output.mismatches:
+        return
+    console.print(
+        f"  [red]{output.service}: {output.output}[/]: {output.mismatches:,} of {output.compared:,} values differ",
+        highlight=False,
+    )
+    for cause, count in output.causes.items():
+        example = next((each for each in output.examples if each.cause == cause), None)
+        console.print(f"    [bold]{cause.value}[/] {count:,}{_because(example)}", highlight=False)
+
+
+def _because(example: "Mismatch | None") -> str:
+    if example is None:
+        return ""
+    key = ", ".join(map(str, example.key.values()))
+    why = f": {escape(example.detail)}" if example.detail else ""
+    wrong = f" ({example.wrong} is wrong)" if example.wrong else ""
+    values = escape(f"offline {example.offline!r}, online {example.online!r}")
+    return f"{why}{wrong}; ({escape(key)}) at {_when(example.at)}: {values}"
 
 
 def _when(instant_us: int) -> str:

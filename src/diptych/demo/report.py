@@ -1,6 +1,7 @@
 """The demo's report: what was defined, moved, compared and measured, on one screen."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -44,10 +45,9 @@ def show_outcome(console: Console, prepared: Prepared, outcome: Outcome) -> None
     console.print(_verdict_panel(outcome))
     for panel in verdict.panels:
         for output in panel.outputs:
-            for difference in output.differences[:1]:
-                console.print(
-                    f"  [red]{output.output}[/] {output.differing} differ, e.g. {difference}", highlight=False
-                )
+            for example in output.examples[:1]:
+                why = f"{example.cause.value}: {example.detail or example}"
+                console.print(f"  [red]{output.output}[/] {output.mismatches} differ: {escape(why)}", highlight=False)
 
 
 def _moved(outcome: Outcome) -> Table:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from diptych.ground.instants import EARLIEST
 from diptych.ground.ledger import Progress, Watcher, unwatched
-from diptych.serve.ingest import Delivery, IngestError, Ingestor, PositionMoved
+from diptych.serve.batches import IngestError
+from diptych.serve.ingest import Delivery, Ingestor, PositionMoved
 from diptych.serve.ingested import Ingested
 from diptych.serve.positions import Position, Positions
 from diptych.serve.stream import Stream

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diptych.admit.door import Checked, MissingColumn, check, check_rows
+from diptych.admit.door import Checked, MissingColumn, check
 from diptych.admit.identity import Positions as RowPositions
 from diptych.admit.project import project
 from diptych.ground.errors import DiptychError
@@ -24,6 +24,7 @@ from diptych.plan.nodes import Registry, Source, View
 from diptych.rows.python import rows_of
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Blocks, Target, blocks_of
+from diptych.serve.batches import Batch, IngestError, Raw, past_door
 from diptych.serve.clock import Clock, system_clock
 from diptych.serve.folding import Folder, Grown
 from diptych.serve.ingested import Ingested
@@ -37,15 +38,6 @@ from diptych.serve.recording.segments import ARRIVED_AT, OFFSET
 from diptych.serve.recording.settling import Noted, Settling
 from diptych.serve.stores.protocol import KeyValueStore
 from diptych.serve.tombstones import Graveyard
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Batch: TypeAlias = "pa.Table | pa.RecordBatch | pd.DataFrame | Sequence[Mapping[str, Any]]"
-
-
-class IngestError(DiptychError):
-    """Rows that cannot be taken in at all: an unknown source, or no identity."""
 
 
 class PositionMoved(DiptychError):
@@ -159,7 +151,7 @@ class Ingestor:
 
     def _take(self, source: Source, rows: Batch, delivery: Delivery | None) -> tuple[Ingested, Position]:
         now = system_clock() if self.replay else self.now()
-        checked, raw = _checked(source, rows, None if self.replay else now, delivery)
+        checked, raw = past_door(source, rows, None if self.replay else now, *_place(delivery))
         following = self._following(checked, now, delivery)
         live = None if self.live is None else self.live.targets(source.name, now)
         targets = _fed(self._targets[source.name], live)
@@ -209,7 +201,7 @@ class Ingestor:
             if not others:
                 continue
             try:
-                checked, _ = _checked(door, rows, None if self.replay else now, delivery)
+                checked, _ = past_door(door, rows, None if self.replay else now, *_place(delivery))
             except MissingColumn as error:
                 # What is served must not stop for a version that asks for more than the stream brings.
                 assert self.live is not None
@@ -338,7 +330,7 @@ class Ingestor:
                 [Rejected(name, row.pop("reason"), row.pop("detail"), now, as_json(row)) for row in rows]
             )
 
-    def _keep_keyless(self, view: View, raw: "_Raw", refused: "np.ndarray[Any, Any]", now: int) -> None:
+    def _keep_keyless(self, view: View, raw: "Raw", refused: "np.ndarray[Any, Any]", now: int) -> None:
         detail = f"view {view.name!r}: no key of entity {view.entity.name!r} in {', '.join(view.on)}"
         kept = [Rejected(view.source.name, "no_entity", detail, now, as_json(row)) for row in raw.rows(refused)]
         self.quarantine.put(kept)
@@ -357,50 +349,5 @@ def _fed(targets: tuple[Target, ...], live: Mapping[Source, tuple[Target, ...]] 
     return tuple(target for target in targets if target.prefix in prefixes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """The rows as they came."""
-
-    given: "pa.Table | Sequence[Mapping[str, Any]]"
-
-    def rows(self, numbers: "np.ndarray[Any, Any]") -> list[dict[str, Any]]:
-        if isinstance(self.given, pa.Table):
-            return rows_of(self.given.take(pa.array(numbers)))
-        return [dict(self.given[number]) for number in numbers.tolist()]
-
-
-def _checked(source: Source, rows: Batch, arrived_at: int | None, delivery: Delivery | None) -> tuple[Checked, _Raw]:
-    rows = _rows(source, rows)
-    positions = None if delivery is None else _positions(delivery, len(rows))
-    if isinstance(rows, pa.Table):
-        return check(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
-    return check_rows(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
-
-
-def _rows(source: Source, rows: Any) -> "pa.Table | Sequence[Mapping[str, Any]]":
-    """The batch as a table or a list of rows; one row alone is a batch of one. Raises IngestError."""
-    if isinstance(rows, pa.Table):
-        return rows
-    if isinstance(rows, pa.RecordBatch):
-        return pa.Table.from_batches([rows])
-    if isinstance(rows, Mapping):
-        return [rows]
-    if hasattr(rows, "iloc"):
-        return pa.Table.from_pandas(rows, preserve_index=False)
-    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
-        raise IngestError(
-            f"source {source.name!r}: a batch is a list of dicts, a pandas frame or a pyarrow table, not a "
-            f"{type(rows).__name__}"
-        )
-    wrong = [number for number, row in enumerate(rows) if not isinstance(row, Mapping)]
-    if wrong:
-        raise IngestError(
-            f"source {source.name!r}: row {wrong[0]} of the batch is a {type(rows[wrong[0]]).__name__}, not a dict of "
-            "columns; nothing of this batch was taken in"
-        )
-    return rows
-
-
-def _positions(delivery: Delivery, count: int) -> RowPositions:
-    offsets = np.arange(delivery.offset, delivery.offset + count, dtype=np.int64)
-    return RowPositions(delivery.partition, np.zeros(count, np.int64), offsets)
+def _place(delivery: Delivery | None) -> tuple[str | None, int]:
+    return (None, 0) if delivery is None else (delivery.partition, delivery.offset)

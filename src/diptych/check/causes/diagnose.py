@@ -1,39 +1,209 @@
-"""The diagnosis of one view's mismatches: which side the judge contradicts, and what would explain its answer."""
+"""The diagnosis of one view's mismatches: which side the judge contradicts, and what would explain its answer.
 
-from collections.abc import Callable
+Suspects that change one rule for everything come first; they must explain nearly all that they would change. Then come
+single happenings to one entity, and at last differences so small that only rounding makes them. What is left stays
+unexplained: a cause that fits by chance is worse than none.
+"""
 
-from diptych.check.causes.evidence import Answered, Diagnosis, Evidence
-from diptych.check.compare import differing
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from diptych.check.causes.amounts import amounts
+from diptych.check.causes.arrivals import arrivals
+from diptych.check.causes.bench import Case
+from diptych.check.causes.cases import Entities, agreement_of, cases_of
+from diptych.check.causes.clocks import clocks
+from diptych.check.causes.evidence import Diagnosis, Evidence
+from diptych.check.causes.happenings import happened
+from diptych.check.causes.keys import keys
+from diptych.check.causes.spans import families
+from diptych.check.causes.suspect import Suspect
+from diptych.check.causes.trial import NEARLY, Group, choose, try_all
+from diptych.check.causes.windows import windows
+from diptych.check.findings import Cause
+from diptych.ground.values import Float64
 from diptych.plan.nodes import Feature
-from diptych.reference import Answer, Judge, spoken
 
 Clock = Callable[[], float]
 """Seconds that only ever grow."""
 
+ROUNDING = 1e-5
+"""The largest relative error that is taken for rounding, where nothing else explains it."""
+
+LEARNT = 40
+"""Mismatches of a feature from which causes are learnt; the others are held against those."""
+
+SIDES = ("offline", "online")
+
+MEASURED = 9
+"""Mismatches of a feature from which families of suspects measure their length."""
+
 
 def diagnose(evidence: Evidence, seconds: float, clock: Clock) -> list[Diagnosis]:
     """One diagnosis for each mismatch of the evidence, in order; stops looking when ``seconds`` are spent."""
-    begun = clock()
-    features = {feature.name: feature for feature in evidence.view.features}
-    judges: dict[object, Judge] = {}
-    found = []
-    for asked in evidence.mismatches:
-        if clock() - begun > seconds:
-            found.append(Diagnosis(detail="not examined: the time for it was spent"))
+    until = clock() + seconds
+    return _Inquiry(evidence, lambda: clock() >= until).found()
+
+
+@dataclass(slots=True)
+class _Inquiry:
+    """One run over the evidence of a view."""
+
+    evidence: Evidence
+    spent: Callable[[], bool]
+    wrong: dict[int, str] = field(default_factory=dict)
+    cases: list[Case] = field(default_factory=list)
+    agreements: list[Case] = field(default_factory=list)
+
+    def found(self) -> list[Diagnosis]:
+        """One diagnosis for each mismatch: learnt from some of each feature, then held against the others."""
+        entities = Entities(self.evidence)
+        features = {feature.name: feature for feature in self.evidence.view.features}
+        places = _in_turns(self.evidence)
+        first = list(islice(places, LEARNT * len({asked.feature for asked in self.evidence.mismatches})))
+        self._look(entities, features, first)
+        for asked in self.evidence.agreements:
+            if self.spent():
+                break
+            case = agreement_of(entities, asked, features[asked.feature])
+            self.agreements += [] if case is None else [case]
+        suspects = {side: self._systematic(self._of(side)) for side in SIDES}
+        self._look(entities, features, places)
+        by_side = {side: self._of_side(self._of(side), suspects[side]) for side in SIDES}
+        return [self._joined(place, by_side) for place in range(len(self.evidence.mismatches))]
+
+    def _look(self, entities: Entities, features: dict[str, Feature], places: Iterable[int]) -> None:
+        """Make cases of mismatches, as long as there is time."""
+        for place in places:
+            if self.spent():
+                return
+            asked = self.evidence.mismatches[place]
+            mine, self.wrong[place] = cases_of(entities, asked, place, features[asked.feature])
+            self.cases += mine
+
+    def _of(self, side: str) -> list[Case]:
+        return [case for case in self.cases if case.side == side]
+
+    def _of_side(self, cases: Sequence[Case], suspects: dict[int, Suspect]) -> dict[int, Diagnosis]:
+        found = {place: _by(suspect) for place, suspect in suspects.items()}
+        for case, suspect in _held_against(cases, suspects, self.spent):
+            found[case.place] = _by(suspect)
+        left = [case for case in cases if case.place not in found]
+        found |= {case.place: why for case in left if (why := _rounding(case)) is not None}
+        for key in dict.fromkeys(case.asked.key for case in left):
+            same = [case for case in left if case.asked.key == key and case.place not in found]
+            near = [each for each in self.agreements if each.asked.key == key]
+            found |= happened(same, near, self.spent)
+        return found
+
+    def _systematic(self, cases: Sequence[Case]) -> dict[int, Suspect]:
+        """The suspect of each case that one explains: simple ones, then clocks, then those whose length is measured."""
+        if not cases:
+            return {}
+        view, rows = self.evidence.view, self.evidence.rows
+        simple = [*windows(view), *arrivals(view), *amounts(view, self.evidence.versions), *keys(view, rows)]
+        records = try_all(simple, _groups(cases, self.agreements), self.spent)
+        for more in (lambda groups: clocks(view), self._measured):
+            chosen = choose(records, [case.place for case in cases])
+            left = [case for case in cases if case.place not in chosen]
+            if len(left) <= (1 - NEARLY) * len(cases) or self.spent():
+                break
+            groups = _groups(left, self.agreements)
+            records += try_all(list(more(groups)), groups, self.spent)
+        return choose(records, [case.place for case in cases])
+
+    def _measured(self, groups: Sequence[Group]) -> Iterator[Suspect]:
+        """Suspects whose length is measured: of each feature alone, and of all features together."""
+        few = [list(group.cases[:MEASURED]) for group in groups]
+        pooled = [case for group in few for case in group[: max(3, MEASURED // len(few))]]
+        for chosen in [pooled, *(few if len(few) > 1 else [])]:
+            for family in families(self.evidence.view, chosen):
+                if self.spent():
+                    return
+                yield from family.suspects(chosen)
+
+    def _joined(self, place: int, by_side: dict[str, dict[int, Diagnosis]]) -> Diagnosis:
+        """What is known of one mismatch; of two wrong sides, online's cause, and both details."""
+        wrong = self.wrong.get(place)
+        if wrong is None:
+            return Diagnosis(detail="not examined: the time for it was spent")
+        if not wrong:
+            asked = self.evidence.mismatches[place]
+            if None in asked.key:
+                return Diagnosis(Cause.KEY_ENCODING, "a key with a null in it must get the answer of an empty window")
+            return Diagnosis(detail="the judge takes both for right, within the tolerance")
+        whys = {side: found[place] for side, found in by_side.items() if place in found}
+        if not whys:
+            return Diagnosis(wrong=wrong)
+        main = whys.get("online") or whys["offline"]
+        detail = main.detail
+        if wrong == "both":
+            detail = "; ".join(f"{side}: {whys[side].detail if side in whys else 'unexplained'}" for side in SIDES)
+        return Diagnosis(main.cause, detail, wrong)
+
+
+def _by(suspect: Suspect) -> Diagnosis:
+    return Diagnosis(suspect.cause, suspect.detail)
+
+
+def _held_against(
+    cases: Sequence[Case], suspects: dict[int, Suspect], spent: Callable[[], bool]
+) -> Iterator[tuple[Case, Suspect]]:
+    """The cases that a suspect of their feature explains too, the one first that explains most of it."""
+    counts: dict[str, Counter[int]] = {}
+    named = {id(suspect): suspect for suspect in suspects.values()}
+    for case in cases:
+        if case.place in suspects:
+            counts.setdefault(case.feature.name, Counter())[id(suspects[case.place])] += 1
+    for case in cases:
+        if case.place in suspects or case.feature.name not in counts:
             continue
-        if asked.key not in judges:
-            judges[asked.key] = Judge(evidence.view, evidence.rows(asked.key))
-        answer = judges[asked.key].answer(asked.feature, asked.key, asked.at)
-        found.append(Diagnosis(wrong=wrong_side(features[asked.feature], asked, answer)))
-    return found
+        for name, _ in counts[case.feature.name].most_common():
+            if not spent() and case.explained_by(named[name].compute(case)):
+                yield case, named[name]
+                break
 
 
-def wrong_side(feature: Feature, asked: Answered, answer: Answer) -> str:
-    """The side that an answer of the judge contradicts: ``"offline"``, ``"online"``, ``"both"``, or ``""``."""
-    right = spoken(answer.value, feature.type)
-    names = [
-        name
-        for name, value in (("offline", asked.offline), ("online", asked.online))
-        if differing(feature, [right], [value])[0]
+def _in_turns(evidence: Evidence) -> Iterator[int]:
+    """The places of mismatches in turns of their features, those of each feature far apart first."""
+    queues: dict[str, list[int]] = {}
+    for place, asked in enumerate(evidence.mismatches):
+        queues.setdefault(asked.feature, []).append(place)
+    spread = [[queue[number] for number in _far_apart(len(queue))] for queue in queues.values()]
+    for number in range(max(map(len, spread), default=0)):
+        for queue in spread:
+            if number < len(queue):
+                yield queue[number]
+
+
+def _far_apart(count: int) -> list[int]:
+    """All numbers below ``count``, every so many first, then those between."""
+    step = max(1, count // LEARNT)
+    return [number for start in range(step) for number in range(start, count, step)]
+
+
+def _groups(cases: Sequence[Case], agreements: Sequence[Case]) -> list[Group]:
+    names = dict.fromkeys(case.feature.name for case in cases)
+    return [
+        Group(
+            sorted((case for case in cases if case.feature.name == name), key=lambda case: len(case.entity.rows)),
+            [each for each in agreements if each.feature.name == name],
+        )
+        for name in names
     ]
-    return "both" if len(names) == 2 else "".join(names)
+
+
+def _rounding(case: Case) -> Diagnosis | None:
+    """A difference so small that only rounding makes it."""
+    right, wrong = case.law.value, case.target
+    if not (isinstance(case.feature.type, Float64) and isinstance(right, float) and isinstance(wrong, float)):
+        return None
+    scale = abs(right)
+    if case.law.magnitude and math.isfinite(case.law.magnitude):
+        scale = max(scale, case.law.magnitude)
+    if not math.isfinite(wrong) or abs(wrong - right) > ROUNDING * scale:
+        return None
+    return Diagnosis(Cause.FLOAT_ROUNDING, f"a relative error of {abs(wrong - right) / scale:.1g}")

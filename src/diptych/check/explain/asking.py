@@ -1,5 +1,6 @@
 """What an explanation asks every side: the feature, and each reduction behind it as a feature of its own."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,6 +71,20 @@ def alone(view: View, name: str, index: int) -> Feature:
 
 def agree(feature: Feature, law: Answer, value: Any) -> bool:
     """Whether a value is the answer by law, within the tolerance that the feature's meaning allows."""
-    by_law = shown(law.value, feature.type)
-    magnitude = np.array([law.magnitude]) if feature.tolerance else None
+    return near(feature, shown(law.value, feature.type), value, allowed(feature, law))
+
+
+def allowed(feature: Feature, law: Answer) -> float | None:
+    """How far an honest engine may be from the answer by law; None: anything goes."""
+    if not feature.tolerance:
+        return 0.0
+    error = feature.tolerance * law.magnitude
+    return error if math.isfinite(error) else None
+
+
+def near(feature: Feature, by_law: Any, value: Any, error: float | None) -> bool:
+    """Whether two values, as users have them, are equal up to an error that is allowed."""
+    magnitude = None
+    if feature.tolerance:
+        magnitude = np.array([math.inf if error is None else error / feature.tolerance])
     return not differing(feature, [by_law], [value], magnitude)[0]

@@ -81,7 +81,7 @@ class _Comparison:
             unknown=tuple(_unknown(record) for record in self.pairing.unknown if self._matters(record)),
             disagreeing=tuple(self._disagreements()),
             tiles=tuple(self._tiles(members)),
-            copies=tuple(self._surplus()),
+            copies=tuple(sorted(self._surplus(), key=lambda copy: not copy.stands)),
             since=self.floor,
         )
 
@@ -95,7 +95,7 @@ class _Comparison:
             return None, "the state was never folded and has no record of it"
         wait = 0 if self.view.source.event_id is None else self.view.source.dedup_window
         if event.ts >= header.horizon or event.known_at >= header.horizon - wait:
-            return None, f"no fold may have taken it before the horizon {said(header.horizon)}, and no record holds it"
+            return None, "no record holds it, and it is too new for a tile"
         if not any(reducer_of(reduction).tiled for reduction in self.view.reductions):
             return None, ""  # it is held by records alone, if anything needs it
         if self._is_past(event, header.horizon):

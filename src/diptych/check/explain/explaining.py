@@ -6,13 +6,14 @@ Everything that it needs is given to it; ``fetching`` is where that comes from.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from diptych.check.explain.asking import Answered, History, bare, reads
+from diptych.check.explain.asking import Answered, History, allowed, bare, reads
 from diptych.check.explain.difference import difference
 from diptych.check.explain.explanation import EventShown, Explanation, Fate, ReductionShown, StateDifference
-from diptych.check.explain.fates import Fated, Key, copies_of, fates
+from diptych.check.explain.fates import Copies, Fated, Key, copies_of, fates
 from diptych.check.explain.pairing import hashes_of
 from diptych.check.explain.state import Online, Stored, inputs_shown, online_of
 from diptych.check.explain.wording import (
+    said,
     shown,
     spelled_condition,
     spelled_hash,
@@ -54,6 +55,7 @@ def explain(
     used = [view.reductions[index] for index in reads(declared)]
     fated = fates(view, used, entity, t, history.rows, judge.door, copies)
     online = online_of(stored, view, feature, entity, t)
+    compared = _compared(view, copies, stored, online.parts, entity, t, history)
     return Explanation(
         view=view.name,
         feature=feature,
@@ -63,6 +65,7 @@ def explain(
         key={part.name: value for part, value in zip(view.entity.keys, key, strict=True)},
         at=t,
         fingerprint=view.fingerprint,
+        allowed_error=allowed(declared, law[feature]),
         law=Answered({feature: shown(law[feature].value, declared.type)}, law[feature].status.value).side(
             declared, law[feature]
         ),
@@ -74,8 +77,8 @@ def explain(
         older=history.older,
         newer=history.newer,
         state=online.state,
-        difference=_compared(stored, online.parts, entity, t, history),
-        notes=(*history.notes, *online.notes),
+        difference=compared,
+        notes=(*history.notes, *online.notes, *_unfed(compared, online.parts)),
     )
 
 
@@ -88,18 +91,37 @@ def state_difference(
     BadQuestion for a key that does not fit, CorruptState for bytes that are no state of the view.
     """
     layout = Layout.of(view)
-    return _difference(view, layout, key_of(view, tuple(key)), t, history, unpack(layout, state))
+    copies = copies_of(view, key_of(view, tuple(key)), history.rows, door(view, history.rows))
+    return difference(view, layout, copies, unpack(layout, state), t, history.since)
 
 
-def _difference(view: View, layout: Layout, key: Key, t: int, history: History, parts: Unpacked) -> StateDifference:
-    copies = copies_of(view, key, history.rows, door(view, history.rows))
-    return difference(view, layout, copies, parts, t, history.since)
-
-
-def _compared(stored: Stored, parts: Unpacked | None, key: Key, t: int, history: History) -> StateDifference | None:
-    if parts is None or stored.view is None:
+def _compared(
+    view: View, copies: Copies, stored: Stored, parts: Unpacked | None, key: Key, t: int, history: History
+) -> StateDifference | None:
+    """The difference to the state that was read, by the version of the view under which it is stored."""
+    served = stored.view
+    if parts is None or served is None:
         return None
-    return _difference(stored.view, Layout.of(stored.view), key, t, history, parts)
+    if (served.source, served.on, served.inputs, served.conditions) != (
+        view.source,
+        view.on,
+        view.inputs,
+        view.conditions,
+    ):
+        copies = copies_of(served, key, history.rows, door(served, history.rows))
+    return difference(served, Layout.of(served), copies, parts, t, history.since)
+
+
+def _unfed(compared: StateDifference | None, parts: Unpacked | None) -> tuple[str, ...]:
+    """What is most likely where a backfilled state lacks everything that became known after its cut."""
+    if compared is None or parts is None or parts.header is None or not compared.missing:
+        return ()
+    horizon = parts.header.horizon
+    if not parts.header.seed or any(event.known_at < horizon for event in compared.missing):
+        return ()
+    return (
+        f"all that is missing online became known from {said(horizon)} on: has it been ingested since the backfill?",
+    )
 
 
 def _same_version(view: View, stored: Stored, online: Online) -> Answered:

@@ -5,7 +5,8 @@ instants among them as text.
 """
 
 from enum import StrEnum
-from typing import Any, Self
+from itertools import zip_longest
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -178,7 +179,8 @@ class TileDifference(msgspec.Struct, frozen=True, kw_only=True):
 class StateDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How the stored state of an entity differs from its offline events, as far as a window sees at the instant.
 
-    ``since``: only what happened from then on was compared (None: everything).
+    ``since``: only what happened from then on was compared (None: everything). ``hidden`` counts what a limit left out
+    of the lists.
     """
 
     missing: tuple[MissingEvent, ...] = ()
@@ -187,6 +189,14 @@ class StateDifference(msgspec.Struct, frozen=True, kw_only=True):
     tiles: tuple[TileDifference, ...] = ()
     copies: tuple[SurplusCopy, ...] = ()
     since: int | None = None
+    hidden: int = 0
+
+    def limited(self, most: int) -> Self:
+        """The same with at most so many in each list."""
+        lists = {name: getattr(self, name) for name in ("missing", "unknown", "disagreeing", "tiles", "copies")}
+        left_out = sum(max(0, len(parts) - most) for parts in lists.values())
+        cut = {name: parts[:most] for name, parts in lists.items()}
+        return msgspec.structs.replace(self, **cut, hidden=self.hidden + left_out)
 
     @property
     def empty(self) -> bool:
@@ -199,9 +209,11 @@ class StateDifference(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Why a feature of an entity has the value that it has at an instant, on both sides.
 
-    ``law`` is the judge's answer. ``counts`` are the fates of all events that were looked at; ``events`` may show fewer
-    of them (``hidden`` left out), newest first. ``older`` and ``newer`` events are too far from every window to matter
-    and were not looked at. ``difference`` is None where there is no state to compare.
+    ``law`` is the judge's answer, from which an honest engine may be ``allowed_error`` away (None: any answer is right,
+    as where two sums that are compared are nearer than their rounding). ``counts`` are the fates of all events that
+    were looked at; ``events`` may show fewer of them (``hidden`` left out), newest first. ``older`` and ``newer`` events
+    are too far from every window to matter and were not looked at. ``difference`` is None where there is no state to
+    compare. ``logged`` is what the request log says that was answered, where a request is explained.
     """
 
     view: str
@@ -212,9 +224,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     key: dict[str, Any]
     at: int
     fingerprint: str
+    allowed_error: float | None
     law: Side
     offline: Side
     online: Side
+    logged: Side | None = None
     reductions: tuple[ReductionShown, ...]
     events: tuple[EventShown, ...]
     counts: dict[Fate, int]
@@ -234,9 +248,12 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         """The same with at most so many events, tiles and records; what is left out stays counted."""
         state = self.state
         if state is not None:
-            state = msgspec.structs.replace(state, tiles=_used_first(state.tiles, most), records=state.records[:most])
-        hidden = self.hidden + max(0, len(self.events) - most)
-        return msgspec.structs.replace(self, events=self.events[:most], hidden=hidden, state=state)
+            tiles, records = fair_share(state.tiles, most), fair_share(state.records, most)
+            state = msgspec.structs.replace(state, tiles=tiles, records=records)
+        events = fair_share(self.events, most)
+        hidden = self.hidden + len(self.events) - len(events)
+        difference = None if self.difference is None else self.difference.limited(most)
+        return msgspec.structs.replace(self, events=events, hidden=hidden, state=state, difference=difference)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as JSON has them."""
@@ -244,11 +261,18 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
-def _used_first(tiles: tuple[TileShown, ...], most: int) -> tuple[TileShown, ...]:
-    """The first so many, those that the feature reads before all others, in their order."""
-    chosen = sorted(tiles, key=lambda tile: tile.fate is not Fate.COUNTED)[:most]
-    places = {tile.place for tile in chosen}
-    return tuple(tile for tile in tiles if tile.place in places)
+_Fated = TypeVar("_Fated", EventShown, RecordShown, TileShown)
+
+
+def fair_share(parts: tuple[_Fated, ...], most: int) -> tuple[_Fated, ...]:
+    """At most so many, in their order: of every fate about as many, those that are nearest to the windows."""
+    by_fate: dict[Fate, list[int]] = {}
+    for place, part in enumerate(parts):
+        by_fate.setdefault(part.fate, []).append(place)
+    first = sorted(by_fate.items(), key=lambda found: found[0] is not Fate.COUNTED)
+    nearest = [places[::-1] if fate is Fate.AFTER else places for fate, places in first]
+    turns = [place for turn in zip_longest(*nearest) for place in turn if place is not None]
+    return tuple(parts[place] for place in sorted(turns[:most]))
 
 
 class DerivedExplanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,9 +288,11 @@ class DerivedExplanation(msgspec.Struct, frozen=True, kw_only=True):
     formula: str
     at: int
     request: dict[str, Any]
+    allowed_error: float | None
     law: Side
     offline: Side
     online: Side
+    logged: Side | None = None
     inputs: dict[str, Explanation]
     notes: tuple[str, ...] = ()
 

@@ -4,12 +4,11 @@ The events that are said to be counted are exactly those that the value is made 
 gives the same value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
-from diptych.check.explain.wording import said, spelled_condition, spelled_input
-from diptych.ground.instants import spell
+from diptych.check.explain.wording import PLAIN, said, spelled_condition, spelled_input, spelled_length
 from diptych.plan.nodes import Reduction, View
 from diptych.reference import Door, Event, Reason, Rejected, Unfit, Value, door, held
 from diptych.reference.judge import matching, tail
@@ -52,13 +51,15 @@ def _renumbered(event: Event, row: int) -> Event:
     return Event(row, event.key, event.event_id, event.ts, event.known_at, event.inputs, event.conditions)
 
 
-def _paired(standing: Sequence[Event], repeats: Sequence[Event]) -> list[tuple[Event, Event]]:
+def _paired(standing: Iterable[Event], repeats: Sequence[Event]) -> list[tuple[Event, Event]]:
     """Each repeat with the newest standing copy of its id that is not younger."""
-    by_id: dict[str, list[Event]] = {}
-    for event in sorted(standing, key=_age):
-        by_id.setdefault(str(event.event_id), []).append(event)
+    by_id: dict[str, list[Event]] = {str(repeat.event_id): [] for repeat in repeats}
+    for event in standing:
+        if str(event.event_id) in by_id:
+            by_id[str(event.event_id)].append(event)
     return [
-        (repeat, [copy for copy in by_id[str(repeat.event_id)] if _age(copy) <= _age(repeat)][-1]) for repeat in repeats
+        (repeat, max((copy for copy in by_id[str(repeat.event_id)] if _age(copy) <= _age(repeat)), key=_age))
+        for repeat in repeats
     ]
 
 
@@ -95,7 +96,7 @@ def belongs(view: View, key: Key, row: Row) -> bool:
         parts = [held(row.get(name), part.type) for name, part in zip(view.on, view.entity.keys, strict=True)]
     except Unfit:
         return False
-    return tuple(parts) == key
+    return None not in parts and tuple(parts) == key
 
 
 def _standing(view: View, reductions: Sequence[Reduction], event: Event, t: int) -> Fated:
@@ -108,7 +109,7 @@ def _standing(view: View, reductions: Sequence[Reduction], event: Event, t: int)
         return Fated(event.row, Fate.BEFORE, "the feature reads no event at all", event)
     if Fate.COUNTED in each:
         windows = sum(fate is Fate.COUNTED for fate in each)
-        why = "in the window" if windows == len(each) else f"in {windows} of the feature's {len(each)} reductions"
+        why = PLAIN if windows == len(each) else f"in {windows} of the feature's {len(each)} reductions"
         return Fated(event.row, Fate.COUNTED, why, event, each)
     nearest = max(found, key=lambda pair: _NEARNESS.index(pair[0]))
     return Fated(event.row, *nearest, event, each)
@@ -122,7 +123,9 @@ def _unseen(event: Event, t: int) -> tuple[Fate | None, str]:
     """Why no window at ``t`` can see an event, if none can."""
     if event.ts >= t:
         late = (
-            "at the instant itself, which is not seen" if event.ts == t else f"{spell(event.ts - t)} after the instant"
+            "at the instant itself, which is not seen"
+            if event.ts == t
+            else f"{spelled_length(event.ts - t)} after the instant"
         )
         return Fate.AFTER, f"it happened {late}"
     if event.known_at >= t:
@@ -132,10 +135,10 @@ def _unseen(event: Event, t: int) -> tuple[Fate | None, str]:
 
 def _in_window(view: View, reduction: Reduction, event: Event, t: int) -> tuple[Fate, str]:
     if matching(view, reduction, [event], t):
-        return Fate.COUNTED, "in the window"
+        return Fate.COUNTED, PLAIN
     start = tail(reduction.window, t)
     if start is not None and event.ts < start:
-        return Fate.BEFORE, f"it happened {spell(start - event.ts)} before the window begins"
+        return Fate.BEFORE, f"it happened {spelled_length(start - event.ts)} before the window begins"
     if reduction.where is not None and not event.conditions[reduction.where]:
         return Fate.CONDITION, f"{spelled_condition(view, reduction.where)} is not true of it"
     return Fate.NULL, f"{spelled_input(view, reduction.input)} is null"
@@ -143,7 +146,7 @@ def _in_window(view: View, reduction: Reduction, event: Event, t: int) -> tuple[
 
 def _repeat(view: View, repeat: Event, first: Event) -> Fated:
     later = repeat.known_at - first.known_at
-    when = f"known {spell(later)} after it" if later else "known at the same instant"
+    when = f"known {spelled_length(later)} after it" if later else "known at the same instant"
     why = f"a repeat of {first.event_id}, which stands: {when}"
     return Fated(repeat.row, Fate.REPEAT, why, repeat)
 

@@ -60,7 +60,7 @@ def _match(
 ) -> tuple[list[tuple[Event, Record, str]], list[Record]]:
     """Pair the copies of one id: alike ones first, standing ones before repeats, then what is left, by age."""
     alike: dict[Hashable, list[Record]] = defaultdict(list)
-    for record in sorted(records, key=lambda record: (age(record), not record.counted), reverse=True):
+    for record in sorted(records, key=lambda record: (age(record), not record.counted))[::-1]:  # taken from the end
         alike[_all_of_record(record)].append(record)
     left: list[Event] = []
     for event, stands in events:

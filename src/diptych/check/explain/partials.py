@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from diptych.check.explain.wording import spelled_reducer
+from diptych.check.explain.wording import shown_partial, spelled_reducer
 from diptych.compile.online.layout import Reducer
 from diptych.compile.online.unpack import Held, Partial, Tile
 from diptych.ground.values import Float64
@@ -28,7 +28,9 @@ def unlike(view: View, tile: Tile, members: Sequence[Event]) -> dict[str, tuple[
         seen = _seen(partial.reducer, members)
         given = _given(view, partial.reducer, seen)
         if not _agree(view, partial, given, seen):
-            wrong[spelled_reducer(view, partial.reducer)] = (partial.value, given)
+            reducer = partial.reducer
+            both = shown_partial(view, reducer, partial.value), shown_partial(view, reducer, given)
+            wrong[spelled_reducer(view, reducer)] = both
     return wrong
 
 

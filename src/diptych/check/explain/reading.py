@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
-from diptych.check.explain.wording import said, spelled_condition, spelled_input
+from diptych.check.explain.wording import PLAIN, said, spelled_condition, spelled_input, spelled_length
 from diptych.compile.online.layout import reducer_of
 from diptych.compile.online.unpack import Record, Tile, Unpacked
-from diptych.ground.instants import spell
 from diptych.ground.values import INT64_MAX
 from diptych.plan.nodes import Reduction, View
 from diptych.reference import order
@@ -88,14 +87,14 @@ _NEARNESS = (Fate.EMPTY, Fate.BEFORE, Fate.CONDITION, Fate.NULL, Fate.TILED, Fat
 def _into(view: View, reduction: Reduction, record: Record, t: int) -> tuple[Fate, str]:
     start = tail(reduction.window, t)
     if start is not None and record.ts < start:
-        return Fate.BEFORE, f"it happened {spell(start - record.ts)} before the window begins"
+        return Fate.BEFORE, f"it happened {spelled_length(start - record.ts)} before the window begins"
     if reduction.where is not None and not record.conditions[reduction.where]:
         return Fate.CONDITION, f"{spelled_condition(view, reduction.where)} is not true of it"
     if reduction.input is not None and record.inputs[reduction.input] is None:
         return Fate.NULL, f"{spelled_input(view, reduction.input)} is null"
     if record.counted and reducer_of(reduction).tiled:
-        return Fate.TILED, "tiles hold it; the raw record stays for features that read raw records alone"
-    return Fate.COUNTED, "in the window"
+        return Fate.TILED, "tiles hold it, for this feature"
+    return Fate.COUNTED, PLAIN
 
 
 def read_tiles(reductions: Sequence[Reduction], state: Unpacked, t: int) -> list[ReadTile]:
@@ -110,11 +109,11 @@ def _tile(reductions: Sequence[Reduction], place: int, tile: Tile, t: int) -> Re
         return ReadTile(place, tile, Fate.EMPTY, "the feature reads raw records alone")
     within = [reduction for reduction in tiled if _reaches(reduction, tile, t)]
     if not within:
-        return ReadTile(place, tile, Fate.BEFORE, "it begins before the window does")
+        return ReadTile(place, tile, Fate.BEFORE, "it begins before the window")
     held = {partial.reducer for partial in tile.partials if partial.value is not None}
     if not any(reducer_of(reduction) in held for reduction in within):
         return ReadTile(place, tile, Fate.EMPTY, "it holds nothing that the feature counts")
-    return ReadTile(place, tile, Fate.COUNTED, "in the window")
+    return ReadTile(place, tile, Fate.COUNTED, PLAIN)
 
 
 def _reaches(reduction: Reduction, tile: Tile, t: int) -> bool:

@@ -12,6 +12,7 @@ from diptych.check.explain.reading import ReadRecord, ReadTile, read_records, re
 from diptych.check.explain.wording import (
     said,
     shown,
+    shown_partial,
     spelled_condition,
     spelled_hash,
     spelled_input,
@@ -33,12 +34,14 @@ _STATUSES = tuple(Status)
 class Stored:
     """What the store has for the entity: the bytes under ``view``, the version that is served (None: none is).
 
-    ``missing`` says why there is no answer to be had, whatever the bytes; empty where there is one.
+    ``missing`` says why there is no answer to be had, whatever the bytes; empty where there is one. ``fed``: up to when
+    the streams of the source have been consumed, where there are any.
     """
 
     view: View | None
     state: bytes | None = None
     missing: str = ""
+    fed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,10 @@ def online_of(stored: Stored, declared: View, feature: str, key: Key, t: int) ->
     alone = bare(view, feature)
     program = Program.of(alone)
     state = None if None in key else stored.state
+    if stored.fed is not None and stored.fed < t:
+        notes += (
+            f"the streams of {view.source.name} have been consumed up to {said(stored.fed)}, not up to the instant",
+        )
     if not state and None not in key:
         notes += ("the store has no state of this entity: it was never seen, has expired, or was forgotten",)
     try:
@@ -143,7 +150,7 @@ def _tile_shown(view: View, used: list[Reduction], read: ReadTile) -> TileShown:
         size=read.tile.size,
         end=read.tile.end,
         partials={
-            spelled_reducer(view, partial.reducer): partial.value
+            spelled_reducer(view, partial.reducer): shown_partial(view, partial.reducer, partial.value)
             for partial in read.tile.partials
             if partial.reducer in wanted
         },

@@ -4,10 +4,13 @@ from typing import Any
 
 from diptych.compile.online.layout import Reducer
 from diptych.describe.spelling import spell_expression
-from diptych.ground.instants import EARLIEST, LATEST, moment, spell
+from diptych.ground.instants import DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, moment, spell
 from diptych.ground.values import Decimal, ListOf, ResultType, Timestamp
 from diptych.plan.nodes import Kind, Reduction, View, Window
 from diptych.reference import Result, spoken
+
+PLAIN = "in the window"
+"""Why something is counted, where there is no more to say."""
 
 
 def said(instant: int) -> str:
@@ -18,6 +21,15 @@ def said(instant: int) -> str:
         return f"{instant} us since 1970"
     at = moment(instant)
     return at.strftime("%Y-%m-%d %H:%M:%S" if at.microsecond == 0 else "%Y-%m-%d %H:%M:%S.%f") + "Z"
+
+
+def spelled_length(length: int) -> str:
+    """A duration to the microsecond, in the units that it has: ``19h 31m``."""
+    parts = []
+    for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("us", 1)):
+        count, length = divmod(length, size)
+        parts += [f"{count}{unit}"] if count else []
+    return " ".join(parts) or "0us"
 
 
 def spelled_hash(id_hash: int) -> str:
@@ -59,3 +71,21 @@ def shown(value: Result, type_: ResultType) -> Any:
     if isinstance(type_, Decimal) and value is None:
         return None
     return spoken(value, type_)
+
+
+def shown_partial(view: View, reducer: Reducer, value: Any) -> Any:
+    """What a tile holds for a reducer, as users have it: values of the input's type, with their instants."""
+    if value is None or reducer.input is None:
+        return value
+    type_ = view.inputs[reducer.input].type
+    assert type_ is not None
+    match reducer.kind:
+        case Kind.MIN | Kind.MAX:
+            return shown(value, type_)
+        case Kind.FIRST | Kind.LAST:
+            ts, held = value
+            return shown(ts, Timestamp()), shown(held, type_)
+        case Kind.SUM if isinstance(type_, Decimal):
+            return shown(value, type_)
+        case _:
+            return value
