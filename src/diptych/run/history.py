@@ -1,10 +1,11 @@
 """History for a backfill: the events of a view, bucket by bucket of its entities, through the door of ingestion."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,7 +15,7 @@ from diptych.admit.project import ViewEvents, project
 from diptych.plan.nodes import Source, View
 from diptych.rows.values import Values, concatenate
 from diptych.run.engines.duckdb_open import session
-from diptych.run.engines.duckdb_read import Reading, needed, spread
+from diptych.run.engines.duckdb_read import Reading, spread
 from diptych.run.errors import BadHistory
 from diptych.run.location import Location
 
@@ -65,7 +66,8 @@ class LocatedHistory:
 
     def buckets(self, view: View) -> int:
         """As many as the rows of the history ask for, counted without reading them where their files say it."""
-        with self._reading(view.source, view.source) as reading:
+        with self._session() as connection:
+            reading = Reading.whole(connection, view.source, self._location(view))
             return buckets_of(reading.rows())
 
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
@@ -75,7 +77,8 @@ class LocatedHistory:
         counts: Counter[str] = Counter()
         divided = bool(view.on) and set(view.on) <= {column.name for column in view.source.columns}
         parts = []
-        with self._reading(view.source, needed(view)) as reading:
+        with self._session() as connection:
+            reading = Reading.of(connection, view, self._location(view))
             where = f"{spread(view.on, buckets)} = {bucket}" if divided else ""
             for batch in reading.batches(where=where):
                 checked = reading.check(batch)
@@ -95,7 +98,8 @@ class LocatedHistory:
         """The events of a history that is one bucket, which the views of a source take from one scan."""
         if self._held is None or self._held.source != view.source:
             self._held = None  # before the next is read, so that never two are in memory
-            with self._reading(view.source, view.source) as reading:
+            with self._session() as connection:
+                reading = Reading.whole(connection, view.source, self._location(view))
                 whole = [reading.check(batch) for batch in reading.batches()]
                 self._held = _Held(view.source, whole or [reading.check(reading.nothing())], reading.unreadable())
         counts = Counter({"type": self._held.unreadable})
@@ -107,15 +111,15 @@ class LocatedHistory:
             parts.append(events_at(events, np.flatnonzero(events.known_at < cut)))
         return _joined(parts, counts)
 
-    @contextmanager
-    def _reading(self, source: Source, narrowed: Source) -> Iterator[Reading]:
-        if source.name not in self.locations:
+    def _session(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return session(self.memory_limit, self.threads, self.temp_directory)
+
+    def _location(self, view: View) -> Location:
+        source = view.source.name
+        if source not in self.locations:
             known = ", ".join(sorted(self.locations)) or "none"
-            raise BadHistory(
-                f"no history is known for source {source.name!r}; known are: {known}; name it in diptych.toml"
-            )
-        with session(self.memory_limit, self.threads, self.temp_directory) as connection:
-            yield Reading.of(connection, source, narrowed, self.locations[source.name])
+            raise BadHistory(f"no history is known for source {source!r}; known are: {known}; name it in diptych.toml")
+        return self.locations[source]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,19 @@ class Reading:
         return self.opened.arrived
 
     @classmethod
-    def of(
+    def of(cls, connection: duckdb.DuckDBPyConnection, view: View, history: Location) -> "Reading":
+        """Open a history for a view: the columns that it needs. Raises BadHistory."""
+        return cls._opened(connection, view.source, _needed(view), history)
+
+    @classmethod
+    def whole(cls, connection: duckdb.DuckDBPyConnection, source: Source, history: Location) -> "Reading":
+        """Open a history with all declared columns. Raises BadHistory."""
+        return cls._opened(connection, source, source, history)
+
+    @classmethod
+    def _opened(
         cls, connection: duckdb.DuckDBPyConnection, source: Source, narrowed: Source, history: Location
     ) -> "Reading":
-        """Open the history of a source, of which the columns of ``narrowed`` will be read. Raises BadHistory."""
         opened = open_history(connection, history, source)
         connection.execute(f'CREATE TEMP VIEW "{_RAW}" AS {opened.sql}')
         return cls(connection, narrowed, opened)
@@ -151,7 +160,7 @@ def _as_taken(field: Field, array: pa.Array) -> pa.Array:
     return as_declared(array, field.type) if isinstance(field.type, Decimal) else array
 
 
-def needed(view: View) -> Source:
+def _needed(view: View) -> Source:
     """The source without the columns that nothing reads and that can refuse no row."""
     source = view.source
     trees = [*view.inputs, *view.conditions, *(tree for _, tree in source.derive)]

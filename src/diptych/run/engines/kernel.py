@@ -28,7 +28,7 @@ from diptych.run.columns import Array, column_of_answers, values_of
 from diptych.run.engine import key_column
 from diptych.run.engines.asked import NUMBER, Asked
 from diptych.run.engines.duckdb_open import session
-from diptych.run.engines.duckdb_read import Batch, Reading, needed, same
+from diptych.run.engines.duckdb_read import Batch, Reading, same
 from diptych.run.location import Location
 from diptych.run.overflow import refuse_overflow
 
@@ -70,7 +70,7 @@ class KernelEngine:
         asked = Asked.of(view, spine)
         sweep = Sweep.of(program, asked.instants, asked.counts)
         with self._connection() as connection:
-            gathering = _Gatherer(Reading.of(connection, view.source, needed(view), history), view, asked, self._cores)
+            gathering = _Gatherer(Reading.of(connection, view, history), view, asked, self._cores)
             counts = gathering.counts()
             for first, last in _buckets(counts, self.record_memory // program.layout.record_bytes):
                 sweep.run(first, gathering.gather(program, counts, first, last), self._cores)
@@ -90,7 +90,7 @@ class KernelEngine:
     def show_sql(self, view: View, history: Location, features: Sequence[str] | None = None) -> str:
         """The scan, which is all that is SQL here."""
         with self._connection() as connection:
-            return Reading.of(connection, view.source, needed(view), history).show()
+            return Reading.of(connection, view, history).show()
 
     @property
     def _cores(self) -> int:
