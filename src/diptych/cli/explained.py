@@ -76,7 +76,7 @@ def _sides(console: Console, explained: Explanation | DerivedExplanation) -> Non
             table.add_row(f"  {name}", "-", "", Text(side.missing, style="dim"))
             continue
         verdict = {True: Text("agrees", style="green"), False: Text("DIFFERS", style="bold red")}
-        said_of = Text("the law") if name == "by law" else verdict.get(bool(side.agrees), Text())
+        said_of = Text() if name == "by law" else verdict.get(bool(side.agrees), Text())
         table.add_row(f"  {name}", Text(_value(side.value), style="bold"), side.status or "", said_of)
     console.print(table)
 
@@ -91,7 +91,7 @@ def _windows(console: Console, explained: Explanation) -> None:
     for reduction in explained.reductions:
         where = f" where {reduction.where}" if reduction.where else ""
         what = f"  {reduction.name}  {reduction.kind}({reduction.of}){where}"
-        console.print(Text.assemble((what, "bold"), f", {reduction.counted:,} events"))
+        console.print(Text.assemble((what, "bold"), f", {_counted(reduction.counted, 'event')}"))
         console.print(Text(f"      {_ends(reduction)}"))
         values = [("law", reduction.law), ("offline", reduction.offline), ("online", reduction.online)]
         told = [f"{name} {_value(value)}" for name, value in values if value is not None or name == "law"]
@@ -130,14 +130,14 @@ def _state(console: Console, state: StateShown) -> None:
     )
     seeded = ", seeded by a backfill" if state.seeded else ""
     _heading(console, "State online", f"{state.size:,} bytes, {folded}{seeded}")
-    console.print(Text(f"  {state.tile_count:,} tiles", style="bold"))
+    console.print(Text(f"  {_counted(state.tile_count, 'tile')}", style="bold"))
     entries: list[Entry] = []
     for tile in state.tiles:
         when = "all that is older" if tile.start is None else f"{said(tile.start)} +{spell(tile.size)}"
         held = {name: value for name, value in tile.partials.items() if value is not None}
         entries.append((tile.fate, when, "", _details(held, tile.why, tile.fate)))
-    _list(console, entries, state.tile_count - len(state.tiles))
-    console.print(Text(f"  {state.record_count:,} raw records", style="bold"))
+    _list(console, entries, state.tile_count - len(state.tiles) if state.tiles else 0)
+    console.print(Text(f"  {_counted(state.record_count, 'raw record')}", style="bold"))
     entries = [
         (
             record.fate,
@@ -147,7 +147,7 @@ def _state(console: Console, state: StateShown) -> None:
         )
         for record in state.records
     ]
-    _list(console, entries, state.record_count - len(state.records))
+    _list(console, entries, state.record_count - len(state.records) if state.records else 0)
 
 
 def _difference(console: Console, difference: StateDifference) -> None:
@@ -226,6 +226,10 @@ def _details(inputs: dict[str, Any], why: str, fate: Fate) -> str:
     """What an entry says, and why it has its fate, unless that is plain."""
     told = ", ".join(f"{name} = {_value(value)}" for name, value in inputs.items())
     return " · ".join(part for part in (told, "" if fate is Fate.COUNTED and why == PLAIN else why) if part)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _value(value: Any) -> str:
