@@ -1,132 +1,23 @@
-"""A small team's repository with everything in it that a skew can hide in, and its history by seed.
+"""The history of the shops by seed, and the folder in which a suite finds it beside the definitions.
 
-Three sources (one without ids, one a slowly changing table), every reducer, every type, hopping, exact and lifetime
-windows, filters, derived columns, composite keys, an aliased view; late events, repeats near and far, ties, nulls, NaN.
+Three fifths of what happens is known at once; the rest is late, repeated near and far, or ahead of its time. Instants lie
+on whole minutes and hours, so that edges of hops are met and events coincide; nulls, NaN and -0.0 are everywhere.
 """
 
 import random
-from dataclasses import dataclass
+import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-import diptych as dt
-from diptych.declare.project import Project
-from diptych.ground.instants import DAY, instant
-from diptych.plan.nodes import Registry, Service
-from diptych.plan.resolve import resolve
-
+SHOPS_REPOSITORY = Path(__file__).parent / "shops"
 BEGIN = datetime(2024, 3, 7, tzinfo=UTC)
 """Three days before New York moves its clocks."""
 DAYS = 6
-ZONE = "America/New_York"
-
-shop = dt.Entity("shop", keys={"shop": dt.String(6)})
-till = dt.Entity("till", keys={"shop": dt.String(6), "till": dt.String(6)})
-customer = dt.Entity("customer", keys={"customer": dt.Int64()})
-
-payments = dt.EventSource(
-    "payments",
-    timestamp="paid_at",
-    known_at="booked_at",
-    event_id="payment",
-    dedup_window="2h",
-    lateness="12h",
-    columns={
-        "payment": dt.Int64(),
-        "paid_at": dt.Timestamp(),
-        "booked_at": dt.Timestamp(),
-        "shop": dt.String(6),
-        "till": dt.String(6),
-        "amount": dt.Decimal(2, ge=Decimal(0), le=Decimal(500)),
-        "items": dt.Int64(ge=-100, le=1_000),
-        "weight": dt.Float64(),
-        "card": dt.Enum("cash", "credit", "debit", "Debit"),
-        "note": dt.String(12),
-        "refunded": dt.Bool(),
-        "training": dt.Bool(),
-    },
-    derive={"large": "items > 5", "weekend": f"day_of_week(paid_at, '{ZONE}') >= 6"},
-    filter="not coalesce(training, false)",
-)
-visits = dt.EventSource(
-    "visits",
-    timestamp="seen_at",
-    known_at="logged_at",
-    event_id=None,
-    columns={
-        "seen_at": dt.Timestamp(),
-        "logged_at": dt.Timestamp(),
-        "customer": dt.Int64(),
-        "page": dt.String(12),
-        "seconds": dt.Float64(),
-        "points": dt.Int64(),
-    },
-)
-
-shop_sales = dt.FeatureView(
-    "shop_sales",
-    entity=shop,
-    source=payments,
-    features=[
-        dt.count(windows=["1h", "24h"]),
-        dt.count(where="large", windows=["6h"], name="large"),
-        dt.sum("amount", windows=["6h"]),
-        dt.mean("weight", windows=["24h"]),
-        dt.std("items", windows=["6h"]),
-        dt.min("items", windows=["1h"], default=-999),
-        dt.last("card"),
-        dt.last_n("items", n=4, windows=["24h"]),
-        dt.count_distinct("note", windows=["6h"]),
-        dt.rate("refunded", windows=["24h"]),
-        dt.recency(),
-    ],
-)
-till_sales = dt.FeatureView(
-    "till_sales",
-    entity=till,
-    source=payments,
-    features=[
-        dt.count("note", windows=["2h"], hop="exact", name="noted"),
-        dt.sum("weight", windows=["12h"]),
-        dt.max("amount", windows=["3h"]),
-        dt.first("note", windows=["24h"]),
-        dt.count(where="weekend", windows=["24h"], name="weekend"),
-        dt.count_distinct("weight", windows=["12h"], hop="exact"),
-    ],
-)
-customer_visits = dt.FeatureView(
-    "customer_visits",
-    entity=customer,
-    source=visits,
-    ttl="2d",
-    features=[
-        dt.count(windows=["3h"]),
-        dt.count(windows="lifetime"),
-        dt.sum("points", windows=["6h"]),
-        dt.last("page", where="seconds > 10", name="last_read"),
-        dt.var("seconds", windows=["12h"]),
-        dt.since_first(windows=["24h"]),
-    ],
-)
-checkout = dt.FeatureService(
-    "checkout",
-    features=[
-        shop_sales["count_1h", "count_24h", "large_6h", "amount_sum_6h"],
-        customer_visits["count_3h", "last_read"],
-        customer_visits["count_3h", "last_read"].alias("referrer_visits", on={"customer": "referrer"}),
-    ],
-    request={"basket": dt.Float64()},
-    derived={
-        "large_share": "shop_sales.large_6h / shop_sales.count_24h",
-        "hour": f"hour(request_time, '{ZONE}')",
-        "weekday": f"day_of_week(request_time, '{ZONE}')",
-    },
-)
-
 SHOPS = ("a", "ab", "A", "b ", "c", "d", "e")
 TILLS = ("1", "b1", "2", " 2", "x")
 NOTES = (None, "", "gift", "giftbox", "gift card", "Gift", "straße", "return")
@@ -135,27 +26,25 @@ CUSTOMERS = (1, 2, 3, 12, -4, 2**53, 2**53 + 1)
 PAGES = ("home", "Home", "basket", "help", "", None)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """The repository, the history of each source (rows in the order of their arrival), and requests of the service."""
-
-    registry: Registry
-    tables: dict[str, pa.Table]
-    requests: tuple[Service, pa.Table]
-    cut: int
+CUT = BEGIN + timedelta(days=3, hours=12)
+"""Where the simulation's backfill ends and its stream begins: after the clocks moved."""
+SERVICE = "checkout:1"
+REQUESTS = "data/requests.parquet"
 
 
-@cache
-def world(seed: int = 1, payments_made: int = 1_500, visits_made: int = 700, asked: int = 60) -> World:
-    """The same world for the same numbers; about 8 % of the payments are delivered more than once."""
-    registry = resolve([checkout, till_sales], Project("shops", ("x",)))
-    tables = {
-        "payments": _payments(random.Random(seed), payments_made),
-        "visits": _visits(random.Random(seed + 1), visits_made),
-    }
-    requests = _requests(random.Random(seed + 2), asked)
-    cut = instant(BEGIN) + 7 * DAY // 2
-    return World(registry, tables, (registry.services[0], requests), cut)
+def settle(root: Path, seed: int = 1, payments: int = 1_500, visits: int = 700, requests: int = 60) -> Path:
+    """Put the repository and its history into a folder, the same for the same numbers; returns the folder.
+
+    About 8 % of the payments are delivered more than once. ``requests`` of the service are beside the history.
+    """
+    for file in SHOPS_REPOSITORY.iterdir():
+        if file.is_file():
+            shutil.copy(file, root / file.name)
+    (root / "data").mkdir()
+    pq.write_table(_payments(random.Random(seed), payments), root / "data" / "payments.parquet")
+    pq.write_table(_visits(random.Random(seed + 1), visits), root / "data" / "visits.parquet")
+    pq.write_table(_requests(random.Random(seed + 2), requests), root / REQUESTS)
+    return root
 
 
 def _moment(rng: random.Random) -> datetime:

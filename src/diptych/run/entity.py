@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from diptych.admit.faults import ARRIVED_AT
 from diptych.admit.project import project
 from diptych.plan.nodes import View
 from diptych.run.columns import stored_type
 from diptych.run.engines.duckdb_open import session
 from diptych.run.engines.duckdb_read import Batch, Reading, same
-from diptych.run.engines.duckdb_scan import ARRIVED_AT
 from diptych.run.location import Location
 
 _ENTITY = "one_entity"
@@ -81,5 +81,5 @@ def _table(reading: Reading, batches: Sequence[Batch]) -> pa.Table:
 
 
 def _leading(reading: Reading) -> set[str | None]:
-    source = reading.declared
+    source = reading.source
     return {source.timestamp, source.known_at, source.event_id}

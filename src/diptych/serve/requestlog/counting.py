@@ -64,12 +64,12 @@ class Counting:
         with self._lock:
             self._last_error = f"{type(error).__name__}: {error}"
 
-    def counted(self) -> Counted:
-        """The counts now."""
+    def counted(self, requests: int) -> Counted:
+        """The counts now, of so many sampled requests."""
         with self._lock:
             counts = self._counts
             return Counted(
-                counts["requests"],
+                requests,
                 counts["written"],
                 counts["rows"],
                 counts["segments"],

@@ -75,6 +75,7 @@ class RequestLog:
         self._clock = clock
         self._write = write
         self._share = Share(options.share, options.seed)
+        self._by_request = options.by == "request"
         self._begin()
 
     def _begin(self) -> None:
@@ -88,6 +89,7 @@ class RequestLog:
         self._stop = threading.Event()
         self._waiting: deque[tuple[int, Noted]] = deque()
         self._bytes = 0
+        self._requests = 0
         self._thread: threading.Thread | None = None
         self._closed = False
         self._counting = Counting()
@@ -112,6 +114,7 @@ class RequestLog:
             options.hashing,
             self._positions,
             self._counting,
+            self.counted,
             self._name,
             self._rest,
             self._write,
@@ -122,7 +125,7 @@ class RequestLog:
         try:
             name = f"{self._name}-{next(self._numbers):x}" if request_id is None else str(request_id)[:LONGEST_ID]
             rows = None
-            if self.options.by == "request":
+            if self._by_request:
                 if not self._share.holds(name):
                     return None
             else:
@@ -153,10 +156,10 @@ class RequestLog:
             latency = time.perf_counter_ns() - ticket.began
             documents = found[len(fetch.keys) :]
             if documents:
-                self._positions.notice(plan, ticket.documents, documents)
+                self._positions.notice(plan, documents)
             self._put(Noted.of(ticket, plan, fetch, block, derived, found, latency))
         except Exception as error:
-            self._counting.add(requests=1)
+            self._count()
             self._counting.drop("error", 1, error)
 
     def _put(self, note: Noted) -> None:
@@ -165,6 +168,7 @@ class RequestLog:
             self._begin()  # a fork: the thread and the queue are the parent's
         size = note.size
         with self._lock:
+            self._requests += 1
             full = len(self._waiting) >= self.options.queue_requests or self._bytes + size > self.options.queue_bytes
             taken = not full and not self._closed
             if taken:
@@ -172,13 +176,18 @@ class RequestLog:
                 self._bytes += size
                 if self._thread is None:
                     self._start()
-        self._counting.add(requests=1)
         if not taken:
             self._counting.drop("queue", 1)
 
+    def _count(self) -> None:
+        with self._lock:
+            self._requests += 1
+
     def counted(self) -> Counted:
         """What this process sampled, wrote and lost so far."""
-        return self._counting.counted()
+        with self._lock:
+            requests = self._requests
+        return self._counting.counted(requests)
 
     def flush(self) -> None:
         """Write everything that was handed over; waits for the disk."""

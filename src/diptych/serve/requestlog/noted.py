@@ -21,8 +21,8 @@ _FIXED = 2_000
 _NOTHING = bytes(HEAD)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ticket:
+@dataclass(slots=True, eq=False)
+class Ticket:  # not frozen, nor is Noted: that would double what it takes to make one
     """A request that is sampled: under which id and when (microseconds), which rows of it, what to read besides.
 
     ``began`` is in nanoseconds of the performance counter; ``rows`` None: all of them.
@@ -35,7 +35,7 @@ class Ticket:
     documents: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Noted:
     """A sampled request and its answer; the arrays are the answer's own, which nobody writes to any more.
 

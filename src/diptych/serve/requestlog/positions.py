@@ -20,30 +20,48 @@ _PREPARED = 256
 
 
 @dataclass(slots=True)
+class _Keys:
+    """What a service reads: the lists of partitions of its sources first, ``listed`` of them, then the positions.
+
+    ``seen`` is what the lists said when the positions were chosen.
+    """
+
+    plan: ServicePlan
+    keys: tuple[bytes, ...]
+    listed: int
+    seen: list[bytes | None]
+
+
+@dataclass(slots=True)
 class PositionReader:
     """Which documents tell the positions of a service's sources."""
 
     addresses: Addresses
-    _partitions: dict[bytes, tuple[bytes | None, tuple[str, ...]]] = field(default_factory=dict)
-    _keys: dict[int, tuple[ServicePlan, tuple[bytes, ...]]] = field(default_factory=dict)
+    _of_plan: dict[int, _Keys] = field(default_factory=dict)
 
     def keys(self, plan: ServicePlan) -> tuple[bytes, ...]:
         """First the lists of partitions of its sources, then the positions of those that are known."""
-        known = self._keys.get(id(plan))
+        known = self._of_plan.get(id(plan))
         if known is None:
-            if len(self._keys) >= _PREPARED:
-                self._keys.clear()
-            known = self._keys[id(plan)] = (plan, self._keys_of(plan))  # the plan too, or its id could name another
-        return known[1]
+            if len(self._of_plan) >= _PREPARED:
+                self._of_plan.clear()
+            lists = tuple(self._lists(plan))
+            known = self._of_plan[id(plan)] = _Keys(plan, lists, len(lists), [None] * len(lists))
+        return known.keys
 
-    def notice(self, plan: ServicePlan, keys: Sequence[bytes], found: Sequence[bytes | None]) -> None:
-        """Learn the partitions that a fetch has listed."""
-        lists = self._lists(plan)
-        for key, raw in zip(keys[: len(lists)], found[: len(lists)], strict=True):
-            if self._partitions.get(key, (None, ()))[0] != raw:
-                names = () if raw is None else tuple(json.loads(raw)["partitions"])
-                self._partitions[key] = (raw, names)
-                self._keys.clear()
+    def notice(self, plan: ServicePlan, found: Sequence[bytes | None]) -> None:
+        """Learn the partitions that a fetch has listed; ``found`` is what was found under the keys."""
+        known = self._of_plan.get(id(plan))
+        if known is None or known.seen == found[: known.listed]:
+            return
+        sources = self._lists(plan)
+        positions = [
+            self.addresses.position(source, partition)
+            for source, raw in zip(sources.values(), found, strict=False)
+            for partition in ([] if raw is None else json.loads(raw)["partitions"])
+        ]
+        fresh = _Keys(plan, (*sources, *positions[:MOST]), known.listed, list(found[: known.listed]))
+        self._of_plan[id(plan)] = fresh  # one assignment: another thread sees the old or the new
 
     def decode(self, plan: ServicePlan, keys: Sequence[bytes], found: Sequence[bytes | None]) -> list[dict[str, Any]]:
         """What the documents of one fetch say: the offset to read next of each partition, null where not read."""
@@ -61,12 +79,3 @@ class PositionReader:
     def _lists(self, plan: ServicePlan) -> dict[bytes, str]:
         sources = dict.fromkeys(view.program.view.source.name for view in plan.views)
         return {self.addresses.partitions(source): source for source in sources}
-
-    def _keys_of(self, plan: ServicePlan) -> tuple[bytes, ...]:
-        lists = self._lists(plan)
-        positions = [
-            self.addresses.position(source, partition)
-            for key, source in lists.items()
-            for partition in self._partitions.get(key, (None, ()))[1]
-        ]
-        return (*lists, *positions[:MOST])

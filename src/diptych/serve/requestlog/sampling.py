@@ -13,6 +13,10 @@ import numpy.typing as npt
 
 _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
+_FIRST_64, _SECOND_64 = np.uint64(_FIRST), np.uint64(_SECOND)
+_30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
+_FEW = 24
+"""Rows up to which plain integers are quicker than arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,11 @@ class Share:
             return None
         codes = [0] * count
         for part in keys:
-            codes = [crc32(key if key is not None else b"\0", code) for key, code in zip(part, codes, strict=True)]
-        return self.of_codes(np.array(codes, np.uint64))
+            codes = [crc32(b"\0" if key is None else key, code) for key, code in zip(part, codes, strict=True)]
+        if count > _FEW:
+            return self.of_codes(np.array(codes, np.uint64))
+        offset, bound = self._offset, self._bound
+        return np.array([row for row, code in enumerate(codes) if _spread(code, offset) < bound], np.int64)
 
     def of_codes(self, codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """The places of the codes that are drawn."""
@@ -52,7 +59,7 @@ class Share:
     @staticmethod
     def joined(codes: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         """One code for each pair; order counts."""
-        return _spread_all(codes * np.uint64(_FIRST) ^ others, _STEP)
+        return _spread_all(codes * _FIRST_64 ^ others, _STEP)
 
     @property
     def _bound(self) -> int:
@@ -71,10 +78,10 @@ def _spread(code: int, offset: int) -> int:
     return mixed ^ mixed >> 31
 
 
-def _spread_all(codes: Sequence[int] | npt.NDArray[np.uint64], offset: int) -> npt.NDArray[np.uint64]:
+def _spread_all(codes: npt.NDArray[np.uint64], offset: int) -> npt.NDArray[np.uint64]:
     """The same of many codes."""
-    mixed = np.asarray(codes, np.uint64) + np.uint64(offset)
-    mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(_FIRST)
-    mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(_SECOND)
-    spread: npt.NDArray[np.uint64] = mixed ^ mixed >> np.uint64(31)
+    mixed = codes + np.uint64(offset)
+    mixed = (mixed ^ mixed >> _30) * _FIRST_64
+    mixed = (mixed ^ mixed >> _27) * _SECOND_64
+    spread: npt.NDArray[np.uint64] = mixed ^ mixed >> _31
     return spread

@@ -12,7 +12,7 @@ from diptych.plan.nodes import Registry
 from diptych.serve.addresses import Addresses
 from diptych.serve.plans import ServicePlan
 from diptych.serve.requestlog.columns import Rest, Tables
-from diptych.serve.requestlog.counting import Counting
+from diptych.serve.requestlog.counting import Counted, Counting
 from diptych.serve.requestlog.hashing import KeyedHash
 from diptych.serve.requestlog.noted import Noted
 from diptych.serve.requestlog.positions import PositionReader
@@ -73,6 +73,7 @@ class Writer:
     hashing: KeyedHash | None
     positions: PositionReader
     counting: Counting
+    counted: Callable[[], Counted]
     name: str
     rest: Rest
     write: Write = Segments.write
@@ -110,7 +111,7 @@ class Writer:
     def _finish(self, opened: _Open, *, last_chance: bool = False) -> None:
         """Write a segment. One that cannot be written is tried again, until memory is needed."""
         table = pa.concat_tables(opened.parts)
-        words = {**self.words, **opened.tables.described.words(), "counted": self.counting.counted().to_dict()}
+        words = {**self.words, **opened.tables.described.words(), "counted": self.counted().to_dict()}
         schema = opened.tables.described.schema(tuple(self.hashed), words)
         try:
             size = self.write(opened.segments, self._number, table.cast(schema))
