@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.check.explain import Explanation, Fate, History, Stored, explain, state_difference
@@ -63,6 +63,7 @@ def rebuilt(program: Program, state: bytes, tiles: list[int], records: list[int]
     return b"".join(part.tobytes() for part in kept)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=4, unique=True))
 def test_what_is_said_to_be_used_makes_the_answer_and_sound_states_differ_in_nothing(
     seed: int, pool: list[int]
@@ -70,6 +71,7 @@ def test_what_is_said_to_be_used_makes_the_answer_and_sound_states_differ_in_not
     live(Explained(pool), random.Random(seed), steps=12)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=4, unique=True))
 def test_a_state_unpacked_holds_what_was_packed(seed: int, pool: list[int]) -> None:
     entity = Lived(pool)
@@ -238,6 +240,7 @@ def test_a_raw_record_that_is_needed_beside_its_tile_is_missed(number: int, read
     assert found.tiles == ()
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=4, unique=True), st.data())
 def test_whatever_record_or_tile_is_lost_that_changes_an_answer_is_named(
     seed: int, pool: list[int], data: st.DataObject

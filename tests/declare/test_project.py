@@ -67,6 +67,18 @@ def test_without_environments_the_local_one_has_defaults(tmp_path: Path) -> None
             'project = "p"\nmodules = ["m"]\n[environments.local.sources]\nx = { path = "a", database = "b" }',
             "has a database but no table",
         ),
+        (
+            'project = "p"\nmodules = ["m"]\n[environments.e.recording]\nrequests = { path = "r", hash = ["user"] }',
+            r"environments.e.recording.requests hashes columns: it needs key_variable",
+        ),
+        (
+            'project = "p"\nmodules = ["m"]\n[environments.e.recording]\nrequests = { path = "r", share = 2 }',
+            r"<= 1\.0 - at .*share",
+        ),
+        (
+            'project = "p"\nmodules = ["m"]\n[environments.e.recording]\nrequests = { path = "r", by = "user" }',
+            r"Invalid enum value 'user'",
+        ),
     ],
 )
 def test_wrong_settings_say_what_and_where(tmp_path: Path, text: str, message: str) -> None:

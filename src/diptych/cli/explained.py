@@ -17,7 +17,7 @@ from diptych.check.explain import (
     StateDifference,
     StateShown,
 )
-from diptych.check.explain.wording import said, spelled_length
+from diptych.check.explain.wording import PLAIN, said, spelled_length
 from diptych.ground.instants import instant, spell
 
 NARROW = 100
@@ -114,7 +114,7 @@ def _events(console: Console, explained: Explanation) -> None:
             event.fate,
             "-" if event.ts is None else _when(event.ts, event.known_at),
             event.event_id or f"row {event.row}",
-            _details(event.inputs, event.why),
+            _details(event.inputs, event.why, event.fate),
         )
         for event in explained.events
     ]
@@ -135,11 +135,16 @@ def _state(console: Console, state: StateShown) -> None:
     for tile in state.tiles:
         when = "all that is older" if tile.start is None else f"{said(tile.start)} +{spell(tile.size)}"
         held = {name: value for name, value in tile.partials.items() if value is not None}
-        entries.append((tile.fate, when, "", _details(held, tile.why)))
+        entries.append((tile.fate, when, "", _details(held, tile.why, tile.fate)))
     _list(console, entries, state.tile_count - len(state.tiles))
     console.print(Text(f"  {state.record_count:,} raw records", style="bold"))
     entries = [
-        (record.fate, _when(record.ts, record.known_at), record.id_hash, _details(record.inputs, record.why))
+        (
+            record.fate,
+            _when(record.ts, record.known_at),
+            record.id_hash,
+            _details(record.inputs, record.why, record.fate),
+        )
         for record in state.records
     ]
     _list(console, entries, state.record_count - len(state.records))
@@ -217,9 +222,10 @@ def _length(length: int) -> str:
     return f"known {'+' if length > 0 else '-'}{spelled_length(abs(length))}"
 
 
-def _details(inputs: dict[str, Any], why: str) -> str:
+def _details(inputs: dict[str, Any], why: str, fate: Fate) -> str:
+    """What an entry says, and why it has its fate, unless that is plain."""
     told = ", ".join(f"{name} = {_value(value)}" for name, value in inputs.items())
-    return f"{told}: {why}" if told else why
+    return " · ".join(part for part in (told, "" if fate is Fate.COUNTED and why == PLAIN else why) if part)
 
 
 def _value(value: Any) -> str:

@@ -51,7 +51,7 @@ def test_a_green_text_is_a_line_and_folds() -> None:
     assert said.startswith("## ✅ Parity: Training and serving agree.\n\n**621,780 values compared, 0 mismatches**")
     before = said[: said.index("<details>")]
     assert len(before) < 200
-    assert "A skew that changes 0.99 %" in said
+    assert "A skew in 0.99 %" in said
 
 
 def test_data_is_neither_markup_nor_a_mention_nor_an_issue() -> None:

@@ -72,16 +72,30 @@ def test_every_cause_has_a_meaning() -> None:
     ("sampling", "said", "found"),
     [
         (Sampling(compared=10, of=10, by="request", entities=1, detectable=0.0),
-         "All 10 requests were compared, about 1 entity.",
+         "All 10 requests compared, over 1 entity.",
          "Every one was looked at: no difference among them can have been missed."),
         (Sampling(compared=10, of=None, by="entity", entities=4, detectable=0.26),
-         "10 questions were compared, of a population without a known size, drawn by entity, about 4 entities.",
-         "A skew that changes 26.0 % of a column's values or more would have shown with 95 % confidence."),
+         "10 questions compared, drawn by entity without an end, over 4 entities.",
+         "A skew in 26.0 % of the entities or more would have shown, with 95 % confidence."),
         (Sampling(compared=0, of=5, by="request", entities=0, detectable=1.0),
-         "0 of 5 requests (0 %) were compared, drawn by request, about 0 entities.",
+         "0 of 5 requests (0 %) compared, drawn by request, over 0 entities.",
          "Too few to say anything with 95 % confidence."),
     ],
 )  # fmt: skip
 def test_sampling_is_said_honestly(sampling: Sampling, said: str, found: str) -> None:
     assert sampled(sampling) == said
-    assert detectable(sampling) == found
+    assert detectable([sampling]) == [found]
+
+
+def test_of_several_samples_the_least_sharp_is_said_for_each_unit_drawn() -> None:
+    found = detectable(
+        [
+            Sampling(compared=40, of=None, by="request", entities=3, detectable=0.072),
+            Sampling(compared=90, of=None, by="request", entities=3, detectable=0.03),
+            Sampling(compared=90, of=99, by="entity", entities=3, detectable=0.5),
+        ]
+    )
+    assert found == [
+        "A skew in 7.2 % of a column's values or more would have shown, with 95 % confidence.",
+        "A skew in 50.0 % of the entities or more would have shown, with 95 % confidence.",
+    ]

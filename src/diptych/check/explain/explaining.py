@@ -13,6 +13,7 @@ from diptych.check.explain.fates import Copies, Fated, Key, copies_of, fates
 from diptych.check.explain.pairing import hashes_of
 from diptych.check.explain.state import Online, Stored, inputs_shown, online_of
 from diptych.check.explain.wording import (
+    said,
     shown,
     spelled_condition,
     spelled_hash,
@@ -54,6 +55,7 @@ def explain(
     used = [view.reductions[index] for index in reads(declared)]
     fated = fates(view, used, entity, t, history.rows, judge.door, copies)
     online = online_of(stored, view, feature, entity, t)
+    compared = _compared(view, copies, stored, online.parts, entity, t, history)
     return Explanation(
         view=view.name,
         feature=feature,
@@ -75,8 +77,8 @@ def explain(
         older=history.older,
         newer=history.newer,
         state=online.state,
-        difference=_compared(view, copies, stored, online.parts, entity, t, history),
-        notes=(*history.notes, *online.notes),
+        difference=compared,
+        notes=(*history.notes, *online.notes, *_unfed(compared, online.parts)),
     )
 
 
@@ -108,6 +110,18 @@ def _compared(
     ):
         copies = copies_of(served, key, history.rows, door(served, history.rows))
     return difference(served, Layout.of(served), copies, parts, t, history.since)
+
+
+def _unfed(compared: StateDifference | None, parts: Unpacked | None) -> tuple[str, ...]:
+    """What is most likely where a backfilled state lacks everything that became known after its cut."""
+    if compared is None or parts is None or parts.header is None or not compared.missing:
+        return ()
+    horizon = parts.header.horizon
+    if not parts.header.seed or any(event.known_at < horizon for event in compared.missing):
+        return ()
+    return (
+        f"all that is missing online became known from {said(horizon)} on: has it been ingested since the backfill?",
+    )
 
 
 def _same_version(view: View, stored: Stored, online: Online) -> Answered:

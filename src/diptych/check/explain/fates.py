@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
-from diptych.check.explain.wording import said, spelled_condition, spelled_input, spelled_length
+from diptych.check.explain.wording import PLAIN, said, spelled_condition, spelled_input, spelled_length
 from diptych.plan.nodes import Reduction, View
 from diptych.reference import Door, Event, Reason, Rejected, Unfit, Value, door, held
 from diptych.reference.judge import matching, tail
@@ -109,7 +109,7 @@ def _standing(view: View, reductions: Sequence[Reduction], event: Event, t: int)
         return Fated(event.row, Fate.BEFORE, "the feature reads no event at all", event)
     if Fate.COUNTED in each:
         windows = sum(fate is Fate.COUNTED for fate in each)
-        why = "in the window" if windows == len(each) else f"in {windows} of the feature's {len(each)} reductions"
+        why = PLAIN if windows == len(each) else f"in {windows} of the feature's {len(each)} reductions"
         return Fated(event.row, Fate.COUNTED, why, event, each)
     nearest = max(found, key=lambda pair: _NEARNESS.index(pair[0]))
     return Fated(event.row, *nearest, event, each)
@@ -135,7 +135,7 @@ def _unseen(event: Event, t: int) -> tuple[Fate | None, str]:
 
 def _in_window(view: View, reduction: Reduction, event: Event, t: int) -> tuple[Fate, str]:
     if matching(view, reduction, [event], t):
-        return Fate.COUNTED, "in the window"
+        return Fate.COUNTED, PLAIN
     start = tail(reduction.window, t)
     if start is not None and event.ts < start:
         return Fate.BEFORE, f"it happened {spelled_length(start - event.ts)} before the window begins"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diptych.check.explain.explanation import Fate
-from diptych.check.explain.wording import said, spelled_condition, spelled_input, spelled_length
+from diptych.check.explain.wording import PLAIN, said, spelled_condition, spelled_input, spelled_length
 from diptych.compile.online.layout import reducer_of
 from diptych.compile.online.unpack import Record, Tile, Unpacked
 from diptych.ground.values import INT64_MAX
@@ -93,8 +93,8 @@ def _into(view: View, reduction: Reduction, record: Record, t: int) -> tuple[Fat
     if reduction.input is not None and record.inputs[reduction.input] is None:
         return Fate.NULL, f"{spelled_input(view, reduction.input)} is null"
     if record.counted and reducer_of(reduction).tiled:
-        return Fate.TILED, "tiles hold it; the raw record stays for features that read raw records alone"
-    return Fate.COUNTED, "in the window"
+        return Fate.TILED, "tiles hold it, for this feature"
+    return Fate.COUNTED, PLAIN
 
 
 def read_tiles(reductions: Sequence[Reduction], state: Unpacked, t: int) -> list[ReadTile]:
@@ -109,11 +109,11 @@ def _tile(reductions: Sequence[Reduction], place: int, tile: Tile, t: int) -> Re
         return ReadTile(place, tile, Fate.EMPTY, "the feature reads raw records alone")
     within = [reduction for reduction in tiled if _reaches(reduction, tile, t)]
     if not within:
-        return ReadTile(place, tile, Fate.BEFORE, "it begins before the window does")
+        return ReadTile(place, tile, Fate.BEFORE, "it begins before the window")
     held = {partial.reducer for partial in tile.partials if partial.value is not None}
     if not any(reducer_of(reduction) in held for reduction in within):
         return ReadTile(place, tile, Fate.EMPTY, "it holds nothing that the feature counts")
-    return ReadTile(place, tile, Fate.COUNTED, "in the window")
+    return ReadTile(place, tile, Fate.COUNTED, PLAIN)
 
 
 def _reaches(reduction: Reduction, tile: Tile, t: int) -> bool:

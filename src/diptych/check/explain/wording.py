@@ -9,6 +9,9 @@ from diptych.ground.values import Decimal, ListOf, ResultType, Timestamp
 from diptych.plan.nodes import Kind, Reduction, View, Window
 from diptych.reference import Result, spoken
 
+PLAIN = "in the window"
+"""Why something is counted, where there is no more to say."""
+
 
 def said(instant: int) -> str:
     """An instant in UTC, as short as it is exact: ``2013-02-03 10:00:00Z``."""

@@ -1,6 +1,6 @@
 """One part of a log against what offline says: values and statuses, output by output."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from diptych.check.causes import Clock
 from diptych.check.findings import Cause, Mismatch, OutputFindings
 from diptych.check.measure import EXAMPLES, Measured, measure
+from diptych.check.reasons import DerivedColumn, RowsOf, with_causes
 from diptych.check.replay.expected import EMPTY, NULL_KEY, Expected
+from diptych.check.replay.positions import positions_of, with_positions
 from diptych.check.replay.recovery import Recovered
-from diptych.plan.nodes import Feature, Registry
-from diptych.reference import TOLERANCE
+from diptych.ground.values import ListOf
+from diptych.plan.nodes import Feature, Registry, View
+from diptych.reference import TOLERANCE, held
 from diptych.serve.requestlog.schema import REQUEST_ID, STATUS
 
 UNSEEN = "UNSEEN_ENTITY"
@@ -46,6 +50,46 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredPart:
+    """One part of a log: outputs, derived columns, and the latter with what they read where they differ.
+
+    ``positions`` says how far the streams were at requests that differ, by their ids.
+    """
+
+    outputs: Sequence[Compared]
+    derived: Sequence[Compared]
+    columns: Sequence[DerivedColumn]
+    positions: Mapping[str, str]
+
+
+def explained(
+    parts: Sequence[MeasuredPart],
+    views: Mapping[str, View],
+    rows: RowsOf,
+    versions: Mapping[str, Sequence[View]],
+    seconds: float,
+    clock: Clock,
+) -> dict[str, list[OutputFindings]]:
+    """What differs in all parts of one service, with causes, by output; ``versions`` are other versions of views."""
+    outputs = [each for part in parts for each in part.outputs]
+    derived = [each for part in parts for each in part.derived]
+    findings = with_causes(
+        [each.measured for each in outputs],
+        views,
+        rows,
+        derived=[column for part in parts for column in part.columns],
+        versions=versions,
+        seconds=seconds,
+        clock=clock,
+    )
+    found: dict[str, list[OutputFindings]] = {}
+    positions = {request: words for part in parts for request, words in part.positions.items()}
+    for each, said in zip([*outputs, *derived], findings, strict=True):
+        found.setdefault(each.name, []).append(with_positions(each.with_statuses(said), positions))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """N rows of a log and what each should have got; ``instants`` are microseconds."""
 
@@ -65,7 +109,7 @@ class Comparison:
         return found
 
     def derived(self) -> list[Compared]:
-        """Every derived column of it."""
+        """Every derived column of it, in the order of the service."""
         service = self.recovered.service
         columns = [column for role in service.roles for column in role.on] + [field.name for field in service.request]
         keys = {name: self._online(name) for name in dict.fromkeys(columns)}
@@ -80,6 +124,32 @@ class Comparison:
             )
             for derived in service.derived
         ]
+
+    def measured(self) -> "MeasuredPart":
+        """Everything of it measured, small enough to be kept until causes are looked for."""
+        outputs, derived = self.outputs(), self.derived()
+        service = self.recovered.service
+        reads = {
+            f"{output.role}__{output.feature}": each.measured
+            for output, each in zip(service.outputs, outputs, strict=True)
+        }
+        columns = []
+        for wanted, each in zip(service.derived, derived, strict=True):
+            inputs = {row: self._inputs_at(row) for row in each.measured.examined_rows.tolist()}
+            columns.append(DerivedColumn(wanted, each.measured, reads, inputs.__getitem__))
+        ids = [asked.request_id for each in [*outputs, *derived] for asked in (*each.measured.examined, *each.examples)]
+        return MeasuredPart(outputs, derived, columns, positions_of(ids, self.recovered.table))
+
+    def _inputs_at(self, row: int) -> dict[str, Any]:
+        """What derived columns read in a row: offline values and request inputs, as the judge holds them."""
+        found: dict[str, Any] = {}
+        for output in self.recovered.service.outputs:
+            column = self.right.columns[output.name]
+            if not isinstance(column.feature.type, ListOf):
+                found[f"{output.role}__{output.feature}"] = held(column.values[row].as_py(), column.feature.type)
+        for field in self.recovered.service.request:
+            found[field.name] = held(self.recovered.table[field.name][row].as_py(), field.type)
+        return found
 
     def _online(self, name: str) -> Any:
         column = self.recovered.table[name]

@@ -14,16 +14,17 @@ import pyarrow as pa
 
 from diptych.check.findings import Findings, OutputFindings, Sampling
 from diptych.check.questions import INSTANT
-from diptych.check.replay.comparing import Comparison
+from diptych.check.replay.comparing import Comparison, MeasuredPart, explained
 from diptych.check.replay.definitions import definitions
 from diptych.check.replay.drawing import Drawing
 from diptych.check.replay.expected import expected
 from diptych.check.replay.merging import merged
 from diptych.check.replay.recovery import Recovery
+from diptych.check.replay.rows import Rows
 from diptych.check.sampling import sampling
 from diptych.ground.errors import DiptychError
 from diptych.ground.ledger import Progress, Watcher, unwatched
-from diptych.plan.nodes import Registry, Service
+from diptych.plan.nodes import Registry, Service, View
 from diptych.run.engine import OfflineEngine
 from diptych.run.location import Location
 from diptych.serve.requestlog.hashing import KeyedHash
@@ -81,11 +82,11 @@ class Replay:
         outputs: list[OutputFindings] = []
         samples: list[Sampling] = []
         facts: list[dict[str, Any]] = []
-        done = 0
+        rows, done = Rows(self.histories), 0
         for service in services:
-            replayed = _Service.of(self, service)
-            for rows in replayed.parts():
-                done += rows
+            replayed = _Service.of(self, service, rows)
+            for read in replayed.parts():
+                done += read
                 watch(Progress("replay", "rows", min(done, total), total))
             outputs += replayed.findings()
             samples += [replayed.sampling()] if replayed.drawing.rows else []
@@ -117,19 +118,21 @@ class _Service:
 
     replay: Replay
     logged: LoggedService
+    rows: Rows
     registry: Registry
     service: Service
     lost: dict[str, str]
+    versions: Mapping[str, Sequence[View]]
     drawing: Drawing
     recovery: Recovery
     requests: int = 0
     whole: bool = True
     by_entity: bool = False
     dropped: dict[str, int] = field(default_factory=dict)
-    _found: dict[str, list[OutputFindings]] = field(default_factory=dict)
+    _parts: list[MeasuredPart] = field(default_factory=list)
 
     @classmethod
-    def of(cls, replay: Replay, logged: LoggedService) -> "_Service":
+    def of(cls, replay: Replay, logged: LoggedService, rows: Rows) -> "_Service":
         """Prepare it: by which definitions, and which share of it."""
         described, options = logged.described, replay.options
         registry, service, lost = definitions(logged.described, replay.registry if options.current else None)
@@ -139,7 +142,9 @@ class _Service:
         keys = list(dict.fromkeys(column for role in described.service.roles for column in role.on))
         drawing = Drawing(Share(share, options.seed), options.by, keys)
         recovery = Recovery(described, registry, replay.histories, replay.hashing)
-        return cls(replay, logged, registry, service, lost, drawing, recovery)
+        others = described.definition if options.current else replay.registry
+        versions = _versions(registry, others)
+        return cls(replay, logged, rows, registry, service, lost, versions, drawing, recovery)
 
     def parts(self) -> Iterator[int]:
         """Replay part by part; gives the rows of the log that were read for each."""
@@ -184,13 +189,13 @@ class _Service:
         instants = recovered.table[AT].cast(pa.int64()).to_numpy()
         right = expected(self.registry, recovered.service, asked, self.replay.histories, self.replay.engine)
         comparison = Comparison(self.registry, recovered, np.asarray(instants), right)
-        for compared in [*comparison.outputs(), *comparison.derived()]:
-            findings = compared.with_statuses(compared.measured.findings)
-            self._found.setdefault(compared.name, []).append(findings)
+        self._parts.append(comparison.measured())
 
     def findings(self) -> list[OutputFindings]:
         """What was found, output by output."""
-        return [merged(parts) for parts in self._found.values()]
+        replay, views = self.replay, {view.name: view for view in self.registry.views}
+        found = explained(self._parts, views, self.rows.of, self.versions, replay.options.seconds, replay.clock)
+        return [merged(parts) for parts in found.values()]
 
     def sampling(self) -> Sampling:
         """What share this was, of what serving was asked."""
@@ -207,11 +212,6 @@ class _Service:
     def facts(self) -> dict[str, Any]:
         """What else a reader should know."""
         service = self.logged.described.service
-        current = {view.name: view.meaning for view in self.replay.registry.views}
-        changed = [view.name for view in self.registry.views if current.get(view.name) != view.meaning]
-        if self.replay.options.current:
-            answered = self.logged.described.definition.views
-            changed = [view.name for view in answered if current.get(view.name) != view.meaning]
         return {
             "service": service.name,
             "version": service.version,
@@ -220,10 +220,18 @@ class _Service:
             "compared": self.drawing.drawn,
             "requests": self.requests,
             "dropped": sum(self.dropped.values()),
-            "changed_since": changed,
+            "changed_since": sorted(self.versions),
             "not_replayed": dict(self.lost),
         }
 
 
 def _alike(one: Batch, other: Batch) -> bool:
     return one.hashed == other.hashed and one.words["key"] == other.words["key"]
+
+
+def _versions(registry: Registry, others: Registry) -> dict[str, tuple[View, ...]]:
+    """The other versions of views that mean something else than those that are compared with, by name."""
+    compared = {view.name: view.meaning for view in registry.views}
+    return {
+        view.name: (view,) for view in others.views if view.name in compared and view.meaning != compared[view.name]
+    }

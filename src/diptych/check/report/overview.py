@@ -90,29 +90,36 @@ def meters(findings: Findings) -> tuple[Meter, ...]:
 
 def sampled(sampling: Sampling) -> str:
     """What share was compared, in a sentence."""
-    questions = "requests" if sampling.by == "request" else "questions"
+    questions = "request" if sampling.by == "request" else "question"
+    over = f"over {words.counted(sampling.entities, 'entity', 'entities')}"
     if sampling.of is None:
-        part = f"{words.count(sampling.compared)} {questions} were compared, of a population without a known size"
+        drawn = f"{words.counted(sampling.compared, questions)} compared, drawn by {sampling.by} without an end"
     elif sampling.compared >= sampling.of:
-        return f"All {words.counted(sampling.of, questions[:-1])} were compared, about {_entities(sampling)}."
+        return f"All {words.counted(sampling.of, questions)} compared, {over}."
     else:
-        part = (
-            f"{words.count(sampling.compared)} of {words.counted(sampling.of, questions[:-1])} "
-            f"({words.share(sampling.compared / sampling.of)}) were compared"
+        part = words.share(sampling.compared / sampling.of)
+        drawn = (
+            f"{words.count(sampling.compared)} of {words.counted(sampling.of, questions)} ({part}) compared, "
+            f"drawn by {sampling.by}"
         )
-    return f"{part}, drawn by {sampling.by}, about {_entities(sampling)}."
+    return f"{drawn}, {over}."
 
 
-def detectable(sampling: Sampling) -> str:
-    """How small a skew would have shown, in a sentence."""
-    if sampling.detectable <= 0:
+def detectable(samplings: Sequence[Sampling]) -> list[str]:
+    """How small a skew would have shown in the least sharp of some samples; a sentence for each unit drawn."""
+    by_unit: dict[str, float] = {}
+    for sampling in samplings:
+        by_unit[sampling.by] = max(by_unit.get(sampling.by, 0.0), sampling.detectable)
+    return [_detectable(by, smallest) for by, smallest in by_unit.items()]
+
+
+def _detectable(by: str, smallest: float) -> str:
+    if smallest <= 0:
         return "Every one was looked at: no difference among them can have been missed."
-    if sampling.detectable >= 1:
+    if smallest >= 1:
         return "Too few to say anything with 95 % confidence."
-    return (
-        f"A skew that changes {words.share(sampling.detectable)} of a column's values or more "
-        "would have shown with 95 % confidence."
-    )
+    unit = "of the entities" if by == "entity" else "of a column's values"
+    return f"A skew in {words.share(smallest)} {unit} or more would have shown, with 95 % confidence."
 
 
 def ran(run: Run) -> list[tuple[str, str]]:
@@ -120,6 +127,7 @@ def ran(run: Run) -> list[tuple[str, str]]:
     since = [at for findings in run.findings if isinstance(at := findings.facts.get("since"), int)]
     until = [at for findings in run.findings if isinstance(at := findings.facts.get("until"), int)]
     targets = [*(check.target for check in run.checks), *_listed(run.findings, "targets")]
+    installed = {"diptych": run.version} | run.versions
     versions = {name: str(version) for f in run.findings for name, version in _dict(f.facts.get("versions")).items()}
     found = [
         ("Suites", ", ".join(run.suites)),
@@ -128,7 +136,7 @@ def ran(run: Run) -> list[tuple[str, str]]:
         ("Seed", "" if run.seed is None else str(run.seed)),
         (
             "Versions",
-            ", ".join(f"{name} {version}" for name, version in ({"diptych": run.version} | run.versions).items()),
+            ", ".join(f"{name} {version}" for name, version in installed.items() if version),
         ),
         ("Definitions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("Begun", f"{words.instant(run.begun_at)[:19]} UTC"),
@@ -231,10 +239,6 @@ def _values(run: Run) -> str:
 
 def _sides(run: Run) -> str:
     return "Two copies" if run.findings and all(f.kind == "copy" for f in run.findings) else "Training and serving"
-
-
-def _entities(sampling: Sampling) -> str:
-    return words.counted(sampling.entities, "entity", "entities")
 
 
 def _span(since: Sequence[Any], until: Sequence[Any]) -> str:

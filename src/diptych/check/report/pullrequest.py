@@ -169,7 +169,8 @@ def _hardness(run: Run) -> str:
             f"{words.counted(findings.mismatches, 'mismatch', 'mismatches')}"
         )
         lines += [f"  - {words.share(m.share)} {_safe(m.name)}" for m in overview.meters(findings)]
-        lines += [f"  - {overview.sampled(s)} {overview.detectable(s)}" for s in findings.sampling]
+        lines += [f"  - {overview.sampled(s)}" for s in findings.sampling[:1] if len(findings.sampling) == 1]
+        lines += [f"  - {said}" for said in overview.detectable(findings.sampling)]
     return "\n".join(lines) + "\n"
 
 

@@ -140,7 +140,7 @@ def fact(given: Any) -> str:
         case float():
             return number(given)
         case dict():
-            return ", ".join(f"{name} {fact(part)}" for name, part in given.items()) or "none"
+            return ", ".join(f"{str(name).replace('_', ' ')} {fact(part)}" for name, part in given.items()) or "none"
         case list() | tuple():
             return ", ".join(fact(part) for part in given) or "none"
         case _:
