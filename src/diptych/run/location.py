@@ -59,8 +59,8 @@ class RecordedRows:
 class Recorded:
     """A history that ingestion records, behind an imported one as far as that was known before the recording began.
 
-    ``recorded`` is asked each time the history is opened. Rows of a stream have the columns ``_partition`` and
-    ``_offset``.
+    ``recorded`` is asked each time the history is opened; where there is neither, the history is empty. Rows of a
+    stream have the columns ``_partition`` and ``_offset``.
     """
 
     recorded: Callable[[], RecordedRows]

@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 from diptych.admit.faults import ARRIVED_AT
 from diptych.ground.values import Timestamp
 from diptych.plan.nodes import Source
+from diptych.rows.values import arrow_type
 from diptych.run.engines.duckdb_open import OFFSET, session, unrepeated
 from diptych.run.errors import BadHistory
 from diptych.run.frames import to_arrow
@@ -54,11 +55,9 @@ def _whole(source: str, location: Files | DatabaseTable | Frame) -> pa.Table:
 def _both(source: Source, location: Recorded) -> pa.Table:
     """What was recorded below what was imported and known before; see ``duckdb_open``, which does the same in SQL."""
     rows = location.recorded()
-    if rows.since is None:
-        if location.imported is None:
-            raise BadHistory(f"source {source.name!r}: nothing is recorded of it yet, and no other history is named")
+    if rows.since is None and location.imported is not None:
         return _whole(source.name, location.imported)
-    parts = [pa.table({ARRIVED_AT: pa.array([], pa.timestamp("us", "UTC"))})]
+    parts = [_nothing(source)]
     if rows.files:
         parts.append(ds.dataset(list(rows.files), format="parquet", schema=_schema(rows.files)).to_table())
     if rows.fresh is not None:
@@ -68,7 +67,7 @@ def _both(source: Source, location: Recorded) -> pa.Table:
         return recorded
     before = _in_utc(source, _whole(source.name, location.imported))
     known = source.known_at or source.timestamp
-    if known is not None:
+    if known is not None and rows.since is not None:
         instants = _instants(before, known)
         if ARRIVED_AT in before.column_names and known != ARRIVED_AT:
             instants = pc.coalesce(_instants(before, ARRIVED_AT), instants)
@@ -79,6 +78,12 @@ def _both(source: Source, location: Recorded) -> pa.Table:
         raise BadHistory(
             f"source {source.name!r}: the columns of its imported and its recorded history do not fit together: {error}"
         ) from error
+
+
+def _nothing(source: Source) -> pa.Table:
+    """No row of what is recorded of a source."""
+    types = {field.name: arrow_type(field.type) for field in source.columns} | {ARRIVED_AT: pa.timestamp("us", "UTC")}
+    return pa.table({name: pa.array([], kind) for name, kind in types.items()})
 
 
 def _unrepeated(source: Source, recorded: pa.Table) -> pa.Table:

@@ -76,15 +76,11 @@ def open_history(connection: duckdb.DuckDBPyConnection, history: Location, sourc
 def _both(connection: duckdb.DuckDBPyConnection, history: Recorded, source: Source) -> Opened:
     """What was recorded, behind what was imported and known before the recording began."""
     rows = history.recorded()
+    if history.imported is None:
+        return _recorded(connection, rows, source)
     if rows.since is None:
-        if history.imported is None:
-            raise BadHistory(
-                f"source {source.name!r}: nothing is recorded of it yet, and no other history is named in diptych.toml"
-            )
         return open_history(connection, history.imported, source)
     recorded = _recorded(connection, rows, source)
-    if history.imported is None:
-        return recorded
     before = open_history(connection, history.imported, source)
     known = source.known_at or source.timestamp
     if known is None:  # valid since always: what was imported is, and what was recorded since
@@ -108,7 +104,7 @@ def _recorded(connection: duckdb.DuckDBPyConnection, rows: RecordedRows, source:
     if rows.fresh is not None:
         connection.register(_FRESH, rows.fresh)
         parts.append(f"SELECT * FROM {_FRESH}")
-    if not parts:  # begun, and nothing of it counts yet
+    if not parts:  # nothing of it counts yet
         connection.execute(f"CREATE TEMP TABLE {_RECORDED} ({quoted(ARRIVED_AT)} TIMESTAMPTZ)")
     else:
         connection.execute(f"CREATE TEMP VIEW {_RECORDED} AS {' UNION ALL BY NAME '.join(parts)}")

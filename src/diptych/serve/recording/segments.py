@@ -82,8 +82,10 @@ class Segments:
             path = self._part(journal.path)
             aside = path.with_suffix(_WRITING)
             try:
-                with aside.open("wb") as file:
-                    pq.write_table(together(tables), file, compression="zstd", compression_level=1)
+                whole = together(tables)
+                words = [field.name for field in whole.schema if pa.types.is_string(field.type)]
+                with aside.open("wb") as file:  # dictionaries of numbers cost more time than they save room
+                    pq.write_table(whole, file, compression="zstd", compression_level=1, use_dictionary=words)
                     file.flush()
                     os.fsync(file.fileno())
                 aside.replace(path)
