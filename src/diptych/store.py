@@ -7,8 +7,14 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from diptych.check.explain.fetching import Panels
+from diptych.check.explain.logged import explain_logged, logged_row
+from diptych.check.explain.services import Explained, explain_named
+from diptych.check.findings import Findings
+from diptych.check.replay.replay import Options as ReplayOptions
+from diptych.check.replay.replay import Replay
 from diptych.check.repository import Options, simulate_repository
 from diptych.check.verdict import Verdict
 from diptych.ground.instants import instant
@@ -18,18 +24,22 @@ from diptych.operate.rollout.rollout import Applied, Proposal, Pruned, RollbackP
 from diptych.plan.nodes import Registry
 from diptych.plan.selection import Wanted, select
 from diptych.run.frames import to_arrow
+from diptych.run.tables import Tables
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
+from diptych.serve.batches import Batch, IngestError
+from diptych.serve.clock import system_clock
 from diptych.serve.consume import Consumer
 from diptych.serve.forget import Forgotten, forget
-from diptych.serve.ingest import Batch, IngestError, Ingestor
+from diptych.serve.ingest import Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
-from diptych.serve.quarantine import CountsOnly, ParquetQuarantine
+from diptych.serve.quarantine import ParquetQuarantine
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
+from diptych.serve.requestlog.log import RequestLog
 from diptych.serve.stream import content_name, file_stream
-from diptych.wiring import Tables, Wiring
+from diptych.wiring import Wiring
 
 Moment = int | datetime
 """An instant: microseconds since the epoch, or a datetime (a naive one is UTC)."""
@@ -97,13 +107,15 @@ class FeatureStore:
         entity_rows: EntityRows,
         at: Moment | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """The features of every entity row now, or at an instant not before the horizon; of what is published.
 
-        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. Raises UnknownFeatures, BadRequest,
+        ``entity_rows``: dicts of keys and request inputs, or a dict of columns. ``request_id``: what the request log calls
+        it, where the settings have one. Raises UnknownFeatures, BadRequest,
         BeforeHorizon, CorruptState, ManifestError when nothing is published, and the store's errors.
         """
-        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names)
+        return self._reader().get_online_features(features, entity_rows, _instant(at), full_feature_names, request_id)
 
     async def get_online_features_async(
         self,
@@ -111,9 +123,17 @@ class FeatureStore:
         entity_rows: EntityRows,
         at: Moment | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """Like ``get_online_features``, without blocking the event loop while the store answers."""
-        return await self._reader().get_online_features_async(features, entity_rows, _instant(at), full_feature_names)
+        return await self._reader().get_online_features_async(
+            features, entity_rows, _instant(at), full_feature_names, request_id
+        )
+
+    @property
+    def request_log(self) -> RequestLog | None:
+        """What writes requests down, with its counts; None where the settings do not ask for it."""
+        return self._wiring.request_log
 
     def push(self, source: str, rows: Batch) -> Ingested:
         """Take in rows of a source (dicts, pandas or pyarrow) that are known from now on, in every live version.
@@ -139,13 +159,14 @@ class FeatureStore:
         """Take in the events of files in the order in which they became known, those after the backfill's cut.
 
         Stopped and run again over the same files, it goes on where it was. ``partition`` names the stream; the default
-        is made of the content of the files, so other files are another stream, whatever they are called.
+        is made of the content of the files, so other files are another stream, whatever they are called. Rows that the
+        door refuses go to the folder ``quarantine`` (None: the environment's own) and are counted by reason.
         """
         paths = [Path(file) for file in files]
         missing = [str(path) for path in paths if not path.is_file()]
         if missing or not paths:
             raise IngestError(f"there is no file {missing[0]}" if missing else "no file was named to ingest")
-        ingestor = self._new_ingestor(replay=True, quarantine=quarantine)
+        ingestor = self._new_ingestor(quarantine or self._wiring.quarantine, replay=True)
         declared = next((each for each in ingestor.registry.sources if each.name == source), None)
         if declared is None:
             known = ", ".join(each.name for each in ingestor.registry.sources) or "none"
@@ -223,7 +244,7 @@ class FeatureStore:
         with wired.corner() as (addresses, store):
             return simulate_repository(
                 self.registry,
-                Tables(wired.locations),
+                Tables(wired.locations, self.registry.sources),
                 addresses,
                 store,
                 wired.sql_engine,
@@ -232,6 +253,61 @@ class FeatureStore:
                 asked,
                 watch,
             )
+
+    def explain(
+        self,
+        feature: str,
+        entity: Mapping[str, Any] | None = None,
+        at: Moment | None = None,
+        *,
+        service: str | None = None,
+        request: str | None = None,
+    ) -> Explained:
+        """Why a value is what it is: by the judge, by compiled SQL and online, down to events, tiles and raw records.
+
+        ``feature``: ``"view:feature"``; with a ``service`` also one of its outputs or derived features, whose inputs are
+        then explained. ``entity``: the keys, and the request inputs where a derived feature reads some. ``at`` None: now.
+        ``request``: the id of a logged request, which then says entity, service and instant. The store may be out of
+        reach: the explanation says so. Raises UnknownFeatures, BadRequest, BadQuestion, BadHistory; of a request
+        also SettingsError where no log is configured, BadLog and NotLogged.
+        """
+        wired = self._wiring
+        panels = Panels(self.registry, wired.locations, wired.sql_engine, wired.addresses, lambda: wired.store)
+        if request is None:
+            instant_us = _instant(at)
+            return explain_named(
+                panels, feature, entity or {}, panels.now() if instant_us is None else instant_us, service
+            )
+        row = logged_row(wired.log_folder, request, entity or {})
+        return explain_logged(panels, feature, row)
+
+    def replay(
+        self,
+        log: str | Path | None = None,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        share: float = 1.0,
+        by: Literal["request", "entity"] = "request",
+        seed: int = 0,
+        values: int | None = None,
+        current: bool = False,
+        watch: Watcher = unwatched,
+    ) -> Findings:
+        """Recompute offline what every logged request should have got, as of its instant, and compare value by value.
+
+        ``log``: its folder, or that of one service in it; None: that of the settings. ``since <= t < until`` are
+        compared, of these a ``share`` of the requests or of the entities, drawn with ``seed``, of at most about ``values``
+        values a service. ``current``: by the definitions of today instead of those that answered. Raises BadLog,
+        NothingToReplay, BadHistory.
+        """
+        wired = self._wiring
+        folder = wired.log_folder if log is None else Path(log)
+        options = ReplayOptions(_instant(since), _instant(until), share, by, seed, values, current)
+        replay = Replay(
+            folder, self.registry, wired.locations, wired.sql_engine, time.monotonic, wired.log_hashing, options
+        )
+        return replay.run(system_clock(), watch)
 
     def close(self) -> None:
         """Close what was opened; the embedded server stops when nobody uses it."""
@@ -251,20 +327,21 @@ class FeatureStore:
         if self._online is not None and history and history[-1].digest == self._online[1]:
             reader = self._online[2]
         else:
-            reader = OnlineReader.published(wired.addresses, wired.store)
+            reader = OnlineReader.published(wired.addresses, wired.store, log=wired.request_log)
         self._online = (now, history[-1].digest, reader)
         return reader
 
     @cached_property
     def _ingestor(self) -> Ingestor:
-        return self._new_ingestor(quarantine=self._wiring.quarantine)
+        return self._new_ingestor(self._wiring.quarantine)
 
-    def _new_ingestor(self, *, replay: bool = False, quarantine: Path | None = None) -> Ingestor:
+    def _new_ingestor(self, quarantine: Path, *, replay: bool = False) -> Ingestor:
         wired = self._wiring
-        kept = CountsOnly() if quarantine is None else ParquetQuarantine(quarantine)
         registry = wired.manifests.current().registry
-        live = LiveVersions(wired.manifests)
-        return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
+        kept, live = ParquetQuarantine(quarantine), LiveVersions(wired.manifests)
+        return Ingestor(
+            registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live, recorder=wired.recorder
+        )
 
 
 def _instant(moment: Moment | None) -> int | None:

@@ -18,7 +18,7 @@ from tests.cli.conftest import DEFINITIONS, ROOT, Team
 
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).stdout
-    for command in ("init", "plan", "apply", "rollback", "backfill", "ingest", "train", "get", "describe"):
+    for command in ("init", "plan", "apply", "rollback", "backfill", "ingest", "train", "get", "forget", "describe"):
         assert command in shown
 
 

@@ -70,10 +70,15 @@ def test_refused_rows_are_counted_and_kept(team: Team) -> None:
     table = order_table(0, 10)
     bad = table.set_column(3, "amount", [[5, 6, 20_000, 7, 8, 9, 10, 11, -1, 12]])
     pq.write_table(bad, team.folder / "bad.parquet")
-    done = team.json("ingest", "orders", "bad.parquet", "--quarantine", "refused")
+    done = team.json("ingest", "orders", "bad.parquet")
     assert sum(done["rejected"].values()) == 2
-    kept = [row for path in (team.folder / "refused").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    folder = team.folder / ".diptych" / "local" / "quarantine"
+    kept = [row for path in folder.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert len(kept) == 2
+    worse = bad.set_column(3, "amount", [[-number for number in range(1, 11)]])
+    pq.write_table(worse, team.folder / "worse.parquet")
+    team.run("ingest", "orders", "worse.parquet", "--quarantine", "refused")
+    assert sum(pq.read_table(path).num_rows for path in (team.folder / "refused").glob("*.parquet")) == 10
 
 
 def test_backfill_of_what_is_filled_does_nothing_again(team: Team) -> None:
@@ -90,6 +95,14 @@ def test_values_of_an_entity_given_as_pairs(team: Team) -> None:
     assert team.json("get", "spending:amount_last", "customer=zz", "--at", END)["statuses"] == {
         "spending__amount_last": ["UNSEEN_ENTITY"]
     }
+
+
+def test_an_entity_is_forgotten(team: Team) -> None:
+    team.run("apply", "--yes", "--cut", END)
+    assert "pass --yes" in team.run("forget", "customer", "customer=b", code=2).stderr
+    assert team.json("forget", "customer", "customer=b", "--yes") == {"entities": 1, "states": 1, "versions": 1}
+    asked = ("get", "spending:amount_last", '[{"customer": "a"}, {"customer": "b"}]', "--at", END)
+    assert team.json(*asked)["statuses"] == {"spending__amount_last": ["PRESENT", "UNSEEN_ENTITY"]}
 
 
 def test_sql_is_shown_without_running_it(team: Team) -> None:

@@ -87,7 +87,7 @@ def test_naive_timestamps_are_utc() -> None:
         ("   ", "the expression is empty"),
         ("a; drop table x", "exactly one expression, not 2"),
         ("a, b", "cannot be read"),
-        ("a >", "cannot be read"),
+        ("a >", "cannot be read: something is missing after '>'"),
         ("select 1", "Select) is not supported"),
         ("(select max(a) from t)", "is not supported"),
         ("sum(a) over (partition by b)", "is not supported"),

@@ -67,6 +67,18 @@ def test_without_environments_the_local_one_has_defaults(tmp_path: Path) -> None
             'project = "p"\nmodules = ["m"]\n[environments.local.sources]\nx = { path = "a", database = "b" }',
             "has a database but no table",
         ),
+        (
+            'project = "p"\nmodules = ["m"]\n[environments.e.recording]\nrequests = { path = "r", hash = ["user"] }',
+            r"environments.e.recording.requests hashes columns: it needs key_variable",
+        ),
+        (
+            'project = "p"\nmodules = ["m"]\n[environments.e.recording]\nrequests = { path = "r", share = 2 }',
+            r"<= 1\.0 - at .*share",
+        ),
+        (
+            'project = "p"\nmodules = ["m"]\n[environments.e.recording]\nrequests = { path = "r", by = "user" }',
+            r"Invalid enum value 'user'",
+        ),
     ],
 )
 def test_wrong_settings_say_what_and_where(tmp_path: Path, text: str, message: str) -> None:
@@ -83,3 +95,10 @@ def test_the_root_is_the_nearest_folder_above_with_settings(tmp_path: Path) -> N
 def test_no_settings_anywhere_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no diptych\.toml in"):
         find_root(tmp_path)
+
+
+def test_a_misspelt_setting_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"unknown field `projct`; did you mean 'project'\?"):
+        read_project(write(tmp_path, GOOD.replace("project =", "projct =")))
+    with pytest.raises(SettingsError, match=r"unknown field `kind`.*settings are .*engine, "):
+        read_project(write(tmp_path, GOOD.replace("engine =", "kind =")))

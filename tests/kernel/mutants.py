@@ -7,7 +7,7 @@ from types import ModuleType
 
 import diptych.kernel
 
-ORDER = ("places", "words", "state", "accumulate", "finish", "placement", "point", "fold")
+ORDER = ("places", "words", "state", "accumulate", "finish", "placement", "point", "request", "fold")
 _FOLDER = Path(diptych.kernel.__file__).parent
 _NUMBERS = itertools.count()
 

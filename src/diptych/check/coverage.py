@@ -59,7 +59,8 @@ def shares(
     anonymous = _without_ids(registry)
 
     def changed(in_registry: Registry, tables: Mapping[str, pa.Table], at: npt.NDArray[np.int64]) -> dict[str, Column]:
-        return offline.answers(in_registry, service, requests, at, tables, engine, evidence=False)
+        # With evidence a window that overflows is null, as it is online; without, it would end the comparison.
+        return offline.answers(in_registry, service, requests, at, tables, engine)
 
     earlier, later = changed(registry, histories, instants - 1), changed(registry, histories, instants + 1)
     boundary = 0

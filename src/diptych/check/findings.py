@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+SIDES = ("offline", "online")
+"""What the two sides of a comparison are called where nothing else is said."""
+
 
 class Cause(StrEnum):
     """Why two sides differ; the value is what people read."""
@@ -148,7 +151,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     sampling: tuple[Sampling, ...] = ()
     examples: tuple[Example, ...] = ()
     facts: dict[str, Any] = {}
-    sides: tuple[str, str] = ("offline", "online")
+    sides: tuple[str, str] = SIDES
     contradicted: int = 0
 
     @property

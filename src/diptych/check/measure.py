@@ -202,7 +202,7 @@ def _numbers(feature: Feature, column: pa.Array, rows: Rows) -> npt.NDArray[np.f
     """Some values as float64, null as NaN; None where the type is no number."""
     if not isinstance(feature.type, Int64 | Float64 | Decimal):
         return None
-    return np.asarray(column.take(pa.array(rows)).cast(pa.float64()).to_numpy(zero_copy_only=False))
+    return np.asarray(column.take(pa.array(rows)).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
 def _errors(feature: Feature, one: pa.Array, other: pa.Array, rows: Rows) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from diptych.cli import demo, describing, parity, rollouts, scaffold, serving, training
+from diptych.cli import demo, describing, explaining, parity, replays, rollouts, scaffold, serving, training
 from diptych.cli.failures import told
 from diptych.cli.session import Session
 
@@ -69,8 +69,11 @@ app.command("rollback", rich_help_panel="Change what is served")(rollouts.rollba
 app.command("backfill", rich_help_panel="Move events and values")(serving.backfill)
 app.command("ingest", rich_help_panel="Move events and values")(serving.ingest)
 app.command("get", rich_help_panel="Move events and values")(serving.get)
+app.command("forget", rich_help_panel="Move events and values")(serving.forget)
 app.command("train", rich_help_panel="Move events and values")(training.train)
 app.command("describe", rich_help_panel="Understand")(describing.describe)
+app.command("explain", rich_help_panel="Understand")(explaining.explain)
+parity.app.command("replay")(replays.replay)
 app.add_typer(parity.app, name="parity", rich_help_panel="Prove")
 app.command("demo", rich_help_panel="Begin")(demo.demo)
 

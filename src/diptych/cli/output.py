@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 
-from diptych.cli.session import Session, plain
+from diptych.cli.session import Session, UsageError, plain
 from diptych.ground.ledger import Progress, Watcher
 
 _WIDTH_WITHOUT_TERMINAL = 110
@@ -31,6 +32,23 @@ def report(session: Session, data: dict[str, Any], show: Callable[[Console], Non
         sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=2) + "\n")
     else:
         show(out())
+
+
+def show_rejected(console: Console, rejected: Mapping[str, int]) -> None:
+    """One line for each reason for which rows were left out."""
+    for reason, count in sorted(rejected.items()):
+        console.print(f"  refused, {reason}: {count:,}", style="yellow")
+
+
+def confirm(session: Session, yes: bool, question: str) -> None:
+    """Ask, unless the answer was given; no for an answer ends the command. Raises UsageError where nobody can answer."""
+    if yes:
+        return
+    if session.json or not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked: pass --yes")
+    if not typer.confirm(question, err=True):
+        err().print("Nothing was changed.")
+        raise typer.Exit(0)
 
 
 @contextmanager

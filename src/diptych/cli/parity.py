@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from diptych.cli import reporting
+from diptych.cli.gate import PassingCommand, run
 from diptych.cli.output import progress, report
 from diptych.cli.session import UsageError, instant_of, session_of
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from diptych.check.verdict import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Prove training and serving equal.")
+app.command("run", cls=PassingCommand)(run)
+app.command("report")(reporting.report)
 
 
 @app.command()

@@ -1,14 +1,13 @@
 """``plan``, ``apply`` and ``rollback``: what would change, doing it, and going back."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from diptych.cli.output import err, out, progress, report
-from diptych.cli.session import Session, UsageError, instant_of, session_of
+from diptych.cli.output import confirm, out, progress, report, show_rejected
+from diptych.cli.session import Session, instant_of, session_of
 
 if TYPE_CHECKING:
     from diptych.operate.rollout.rollout import Applied, Pruned
@@ -43,7 +42,7 @@ def apply(
     instant = instant_of(cut, "--cut")
     with session.store() as store:
         proposal = store.plan()
-        _confirm(session, proposal.plan, yes or proposal.plan.is_empty, "Apply this?")
+        _show_and_confirm(session, proposal.plan, yes or proposal.plan.is_empty, "Apply this?")
         with progress() as watch:
             applied = store.apply(proposal, cut=instant, watch=watch)
         pruned = store.prune() if prune else None
@@ -62,23 +61,17 @@ def rollback(
     session = session_of(context)
     with session.store() as store:
         proposal = store.plan_rollback(to)
-        _confirm(session, proposal.plan, yes, f"Go back to {proposal.digest[:12]}?")
+        _show_and_confirm(session, proposal.plan, yes, f"Go back to {proposal.digest[:12]}?")
         store.rollback(proposal)
     data = {"plan": as_dict(proposal.plan), "current": proposal.digest, "replaced": proposal.base}
     report(session, data, lambda console: console.print(f"Serving {proposal.digest[:12]} again."))
 
 
-def _confirm(session: Session, plan: "Plan", yes: bool, question: str) -> None:
+def _show_and_confirm(session: Session, plan: "Plan", yes: bool, question: str) -> None:
     """Show the plan and ask, unless the answer was given."""
     if not session.json:
         _show_plan(out(), plan)
-    if yes:
-        return
-    if session.json or not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked: pass --yes")
-    if not typer.confirm(question, err=True):
-        err().print("Nothing was changed.")
-        raise typer.Exit(0)
+    confirm(session, yes, question)
 
 
 def _show_plan(console: Console, plan: "Plan") -> None:
@@ -94,6 +87,7 @@ def _show_applied(console: Console, applied: "Applied", pruned: "Pruned | None")
     for view, filled in applied.filled:
         states = filled.seeded + filled.merged + filled.already
         console.print(f"Filled {view.name}: {filled.events:,} events into {states:,} states in {filled.seconds:.1f} s")
+        show_rejected(console, filled.rejected)
     if applied.digest == applied.replaced:
         console.print(f"Serving {applied.digest[:12]}, as before.")
     else:

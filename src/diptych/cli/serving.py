@@ -1,4 +1,4 @@
-"""``backfill``, ``ingest`` and ``get``: history into state, events into state, values out of it."""
+"""``backfill``, ``ingest``, ``get`` and ``forget``: history and events into state, values and entities out of it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.cli.entities import entity_rows
-from diptych.cli.output import progress, report
+from diptych.cli.output import confirm, progress, report, show_rejected
 from diptych.cli.session import instant_of, session_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ingest(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="The source that the events are of.")],
     files: Annotated[list[Path], typer.Argument(help="Parquet or CSV files.", exists=True, dir_okay=False)],
-    quarantine: Annotated[Path | None, typer.Option(help="A folder for refused rows; default: only count.")] = None,
+    quarantine: Annotated[Path | None, typer.Option(help="A folder for refused rows; default: under .diptych.")] = None,
     partition: Annotated[str | None, typer.Option(help="The stream's name; default: by the files' content.")] = None,
 ) -> None:
     """Take in events from files, in the order in which they became known, from where the last call stopped."""
@@ -43,6 +43,23 @@ def ingest(
         done = store.ingest(source, files, partition=partition, quarantine=quarantine, watch=watch)
     data = {"source": source, **{name: getattr(done, name) for name in done.__slots__}}
     report(session, data, lambda console: _show_ingested(console, done))
+
+
+def forget(
+    context: typer.Context,
+    entity: Annotated[str, typer.Argument(help="The kind of entity, as it is declared.")],
+    key: Annotated[list[str], typer.Argument(help="key=value pairs of one entity, or JSON: one object, or a list.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete the state of entities in every version, and keep redelivered events from bringing it back."""
+    session = session_of(context)
+    with session.store() as store:
+        rows = entity_rows(store.registry, key)
+        confirm(session, yes, f"Forget {len(rows)} {entity}, for good?")
+        done = store.forget(entity, rows)
+    data = {name: getattr(done, name) for name in done.__slots__}
+    words = f"Forgot {done.entities:,} {entity}: {done.states:,} states in {done.versions} versions of views deleted"
+    report(session, data, lambda console: console.print(f"{words}. History is yours to erase."))
 
 
 def get(
@@ -68,14 +85,14 @@ def _show_filled(console: Console, filled: "dict[str, Backfilled]") -> None:
         states = done.seeded + done.merged + done.already
         known = " (was filled already)" if done.resumed == done.buckets else ""
         console.print(f"Filled {name}: {done.events:,} events, {states:,} states, {done.seconds:.1f} s{known}")
+        show_rejected(console, done.rejected)
 
 
 def _show_ingested(console: Console, done: "Ingested") -> None:
     console.print(f"{done.events:,} events offered, {done.filtered:,} filtered, {done.bytes:,} bytes appended")
     for view, count in done.appended.items():
         console.print(f"  {view}: {count:,} records")
-    for reason, count in done.rejected.items():
-        console.print(f"  refused, {reason}: {count:,}", style="yellow")
+    show_rejected(console, done.rejected)
 
 
 def _show_values(console: Console, values: dict[str, list[Any]], statuses: dict[str, list[Any]]) -> None:

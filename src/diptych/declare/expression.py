@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from diptych.declare.functions import FUNCTIONS, BadExpression, between, call, member, negative
 from diptych.ground.expression import Call, Column, Expression, Literal, Op
@@ -40,11 +40,20 @@ def parse(text: str) -> Expression:
     try:
         statements = sqlglot.parse(_marked(text))
     except SqlglotError as error:
-        first = str(error).split(". Line")[0].splitlines()[0]
-        raise BadExpression(f"cannot be read: {first}", hint=_SYNTAX_HINT) from error
+        raise BadExpression(f"cannot be read: {_complaint(error)}", hint=_SYNTAX_HINT) from error
     if len(statements) != 1 or statements[0] is None:
         raise BadExpression(f"there must be exactly one expression, not {len(statements)}")
     return _tree(statements[0])
+
+
+def _complaint(error: SqlglotError) -> str:
+    """What the parser found wrong, without its inner names."""
+    details = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    said = details.get("description") or str(error).splitlines()[0]
+    if "missing for <class" in said:
+        said = "something is missing"
+    near = details.get("highlight")
+    return f"{said} after {near!r}" if near else said
 
 
 def timestamp_literal(text: str) -> Literal:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -40,12 +40,45 @@ class OfflineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: str | None = None
 
 
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class RequestRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The request log: which requests serving writes down, under the folder ``path``, and how.
+
+    A share of them, drawn by a hash with ``seed``: whole requests, or rows by their entity (the same entities always).
+    The columns named in ``hash`` (keys and request inputs) are kept as keyed hashes; ``key_variable`` names the variable
+    of the process environment that has the key, which stands in no file.
+    A file ends after so many ``rows`` or ``seconds``; what waits for the disk is at most ``queue`` requests and
+    ``megabytes`` of memory, and requests beyond that are dropped and counted.
+    """
+
+    path: str
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    by: Literal["request", "entity"] = "request"
+    seed: int = 0
+    hash: tuple[str, ...] = ()
+    key_variable: str | None = None
+    rows: _Count = 50_000
+    seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    queue: _Count = 10_000
+    megabytes: _Count = 64
+
+
+class Recording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an environment writes down about itself: what it took in, under the folder ``history``, and its requests."""
+
+    history: str | None = None
+    requests: RequestRecording | None = None
+
+
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where everything lives in one environment."""
 
     sources: dict[str, SourceLocation] = {}
     online: OnlineSettings = OnlineSettings()
     offline: OfflineSettings = OfflineSettings()
+    recording: Recording = Recording()
 
 
 class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,9 +125,20 @@ def read_project(root: Path) -> Project:
     except FileNotFoundError as error:
         raise SettingsError(f"there is no {file}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}") from error
+        raise SettingsError(f"{file}: {error}{_hint(str(error))}") from error
     _check(project, file)
     return project
+
+
+def _hint(complaint: str) -> str:
+    """The setting that an unknown one was probably meant to be."""
+    unknown = re.search(r"unknown field `(.*?)`", complaint)
+    if unknown is None:
+        return ""
+    tables = (Project, Environment, SourceLocation, OnlineSettings, OfflineSettings, Recording, RequestRecording)
+    known = {name for table in tables for name in table.__struct_fields__}
+    hint = did_you_mean(unknown[1], known)
+    return f"; {hint}" if hint else f"; settings are {', '.join(sorted(known))}"
 
 
 def _check(project: Project, file: Path) -> None:
@@ -112,6 +156,9 @@ def _check(project: Project, file: Path) -> None:
                 wrong.append(f"environments.{name}.sources.{source} needs either path or table")
             if location.database is not None and location.table is None:
                 wrong.append(f"environments.{name}.sources.{source} has a database but no table")
+        requests = environment.recording.requests
+        if requests is not None and requests.hash and not requests.key_variable:
+            wrong.append(f'environments.{name}.recording.requests hashes columns: it needs key_variable = "SOME_NAME"')
     if wrong:
         raise SettingsError("\n".join(f"{file}: {line}" for line in wrong))
 

@@ -167,7 +167,8 @@ class OnlineFeatures:
     """The answer to one request: the request's columns, then the service's outputs, then its derived columns.
 
     ``blank`` has the names of the outputs in order, with nothing in them yet; ``plain`` is given where all outputs can
-    be taken out of one block, row for row.
+    be taken out of one block, row for row. ``request_id`` is the caller's, or what the request log calls a sampled
+    request; None if it has no name.
     """
 
     service: Service
@@ -178,6 +179,7 @@ class OnlineFeatures:
     derived: dict[str, tuple[ValueType, Values]]
     count: int
     plain: tuple[PlainColumns, Block] | None = None
+    request_id: str | None = None
 
     @cached_property
     def roles(self) -> tuple[RoleAnswers, ...]:

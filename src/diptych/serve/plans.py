@@ -62,6 +62,18 @@ class Entities:
         return [prefix + key for key in self.keys if key is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What one request asks for: its columns, row keys and instant, the entities of each group, all keys to fetch."""
+
+    columns: dict[str, list[Any]]
+    count: int
+    instant: int
+    row_keys: list[list[bytes | None]]
+    entities: list[Entities]
+    keys: list[bytes]
+
+
 @dataclass(frozen=True)
 class ServicePlan:
     """A service ready to be asked.

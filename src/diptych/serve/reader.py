@@ -4,6 +4,7 @@ What a service needs is prepared at its first request and kept; after that a req
 and a handful of array operations.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,40 +28,34 @@ from diptych.serve.addresses import Addresses
 from diptych.serve.answer import OnlineFeatures, RoleAnswers
 from diptych.serve.clock import Clock, system_clock
 from diptych.serve.manifest import Manifests
-from diptych.serve.plans import Entities, ServicePlan, ViewPlan, prepare
+from diptych.serve.plans import Entities, Fetch, ServicePlan, ViewPlan, prepare
 from diptych.serve.request import EntityRows
+from diptych.serve.requestlog.log import RequestLog
+from diptych.serve.requestlog.noted import Ticket
 from diptych.serve.stores.protocol import KeyValueStore
 
 _PREPARED = 256
 """Services that a reader keeps prepared; past that it begins anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """What one request asks for: its columns and instant, the entities of each group, and all keys to fetch."""
-
-    columns: dict[str, list[Any]]
-    count: int
-    instant: int
-    entities: list[Entities]
-    keys: list[bytes]
-
-
 @dataclass(slots=True)
 class OnlineReader:
-    """Answers feature requests for one registry out of one store."""
+    """Answers feature requests for one registry out of one store; with a ``log``, sampled requests are written down."""
 
     registry: Registry
     addresses: Addresses
     store: KeyValueStore
     clock: Clock = system_clock
+    log: RequestLog | None = None
     _plans: dict[Any, tuple[Any, ServicePlan]] = field(default_factory=dict)
     _programs: dict[str, Program] = field(default_factory=dict)
 
     @classmethod
-    def published(cls, addresses: Addresses, store: KeyValueStore, clock: Clock = system_clock) -> "OnlineReader":
+    def published(
+        cls, addresses: Addresses, store: KeyValueStore, clock: Clock = system_clock, log: RequestLog | None = None
+    ) -> "OnlineReader":
         """A reader of the current manifest; no team module is needed. Raises ManifestError."""
-        return cls(Manifests(store, addresses).current().registry, addresses, store, clock)
+        return cls(Manifests(store, addresses).current().registry, addresses, store, clock, log)
 
     def get_online_features(
         self,
@@ -68,16 +63,21 @@ class OnlineReader:
         entity_rows: EntityRows,
         at: int | datetime | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """The features of every entity row, now or at an instant that is not before the horizon.
 
         ``features``: a service, its name, ``"name:version"`` or a list of ``"view:feature"``. ``entity_rows``: dicts of
         keys and request inputs, or a dict of columns. ``at``: microseconds since the epoch, or a datetime (naive: UTC).
-        Raises UnknownFeatures, BadRequest, BeforeHorizon, CorruptState and the store's errors.
+        ``request_id``: what the request log calls it; None: a name is made. Raises UnknownFeatures, BadRequest,
+        BeforeHorizon, CorruptState and the store's errors.
         """
+        began = time.perf_counter_ns()
         plan = self._plan(features, full_feature_names)
         fetch = self._prepare(plan, entity_rows, at)
-        return self._answer(plan, fetch, self.store.get_many(fetch.keys) if fetch.keys else [])
+        ticket = None if self.log is None else self.log.ticket(plan, fetch, request_id, began)
+        keys = _keys(fetch, ticket)
+        return self._finish(plan, fetch, self.store.get_many(keys) if keys else [], ticket, request_id)
 
     async def get_online_features_async(
         self,
@@ -85,11 +85,15 @@ class OnlineReader:
         entity_rows: EntityRows,
         at: int | datetime | None = None,
         full_feature_names: bool = True,
+        request_id: str | None = None,
     ) -> OnlineFeatures:
         """Like ``get_online_features``, without blocking the event loop while the store answers."""
+        began = time.perf_counter_ns()
         plan = self._plan(features, full_feature_names)
         fetch = self._prepare(plan, entity_rows, at)
-        return self._answer(plan, fetch, await self.store.get_many_async(fetch.keys) if fetch.keys else [])
+        ticket = None if self.log is None else self.log.ticket(plan, fetch, request_id, began)
+        keys = _keys(fetch, ticket)
+        return self._finish(plan, fetch, await self.store.get_many_async(keys) if keys else [], ticket, request_id)
 
     def keys_of(self, features: Wanted, entity_rows: EntityRows) -> list[bytes]:
         """The keys that a request reads in its one fetch."""
@@ -126,16 +130,30 @@ class OnlineReader:
         keys = plan.door.keys(columns, count)
         entities = [Entities.of({number: keys[number] for number in group}) for group in plan.groups]
         stored = [key for view in plan.views for key in entities[view.group].stored(view.prefix)]
-        return Fetch(columns, count, now, entities, stored)
+        return Fetch(columns, count, now, keys, entities, stored)
 
-    def _answer(self, plan: ServicePlan, fetch: Fetch, states: Sequence[bytes | None]) -> OnlineFeatures:
-        block = _read(plan, fetch, list(states))
+    def _finish(
+        self,
+        plan: ServicePlan,
+        fetch: Fetch,
+        found: Sequence[bytes | None],
+        ticket: Ticket | None,
+        request_id: str | None,
+    ) -> OnlineFeatures:
+        """The answer out of what was found; one that is sampled goes to the log too."""
+        block = _read(plan, fetch, list(found[: len(fetch.keys)]))
+        answer = self._answer(plan, fetch, block, request_id if ticket is None else ticket.request_id)
+        if ticket is not None and self.log is not None:
+            self.log.take(ticket, plan, fetch, block, answer.derived, found)
+        return answer
+
+    def _answer(self, plan: ServicePlan, fetch: Fetch, block: Block, request_id: str | None) -> OnlineFeatures:
         make_roles = partial(_roles, plan, fetch, block)
         derived = self._derive(plan, fetch, make_roles()) if plan.service.derived else {}
         in_order = fetch.count > 0 and all(place is None for group in fetch.entities for place in group.places.values())
         plain = (plan.plain, block) if in_order and plan.plain is not None else None
         return OnlineFeatures(
-            plan.service, plan.blank, fetch.instant, fetch.columns, make_roles, derived, fetch.count, plain
+            plan.service, plan.blank, fetch.instant, fetch.columns, make_roles, derived, fetch.count, plain, request_id
         )
 
     def _derive(self, plan: ServicePlan, fetch: Fetch, roles: Sequence[RoleAnswers]) -> dict[str, Any]:
@@ -147,6 +165,11 @@ class OnlineReader:
             derived.name: (derived.type, evaluate(derived.expression, columns, fetch.count))
             for derived in plan.service.derived
         }
+
+
+def _keys(fetch: Fetch, ticket: Ticket | None) -> list[bytes]:
+    """The keys of the one fetch; a request that is sampled asks for the stream positions too."""
+    return fetch.keys if ticket is None or not fetch.keys else [*fetch.keys, *ticket.documents]
 
 
 def _read(plan: ServicePlan, fetch: Fetch, states: list[bytes | None]) -> Block:

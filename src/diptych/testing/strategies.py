@@ -26,7 +26,10 @@ from diptych.ground.values import (
     ValueType,
 )
 from diptych.plan.nodes import Field, Source, View
-from diptych.testing.cases import Question
+from diptych.reference import door, spoken
+from diptych.testing.boundaries.cast import identifier
+from diptych.testing.boundaries.pools import fits
+from diptych.testing.cases.case import Question
 
 Row = dict[str, Any]
 
@@ -115,8 +118,19 @@ def spans_of(view: View) -> list[int]:
 
 
 @st.composite
-def histories(draw: st.DrawFn, view: View, max_size: int = 16) -> list[Row]:
-    """Raw rows of a view's source: colliding times, hop and window edges, delays, copies, rows to refuse."""
+def histories(
+    draw: st.DrawFn,
+    view: View,
+    max_size: int = 16,
+    representatives: Sequence[Mapping[str, Any]] = (),
+    *,
+    arrivals: bool = True,
+) -> list[Row]:
+    """Raw rows of a view's source: colliding times, hop and window edges, delays, copies, rows to refuse.
+
+    Most rows hold what one of the ``representatives`` holds, where there are any: rows that the view takes in. With
+    ``arrivals`` a quarter of the histories say in ``arrived_at`` when the store accepted some or all rows.
+    """
     source = view.source
     spans = spans_of(view) or [HOUR]
     offset = _offsets(spans)
@@ -128,8 +142,20 @@ def histories(draw: st.DrawFn, view: View, max_size: int = 16) -> list[Row]:
         if again:
             rows.append(_copy(draw, view, draw(st.sampled_from(rows)), offset))
         else:
-            rows.append(_fresh(draw, view, anchor, keys, offset))
+            known_good = representatives and draw(st.integers(0, 3)) > 0
+            like = draw(st.sampled_from(representatives)) if known_good else None
+            rows.append(_fresh(draw, view, anchor, keys, offset, like))
+    if arrivals and draw(st.integers(0, 3)) == 3:
+        every = draw(st.booleans())
+        rows = [row | _arrival(draw, view, row, offset) if every or draw(st.booleans()) else row for row in rows]
     return draw(st.permutations(rows)) if draw(st.booleans()) else rows
+
+
+def _arrival(draw: st.DrawFn, view: View, row: Row, offset: st.SearchStrategy[int]) -> Row:
+    """When the store accepted a row: around its time and around when it declares to be known."""
+    declared = [row[name] for name in (view.source.timestamp, view.source.known_at) if name and row[name] is not None]
+    near = st.sampled_from(declared) if declared else st.sampled_from(ANCHORS)
+    return {"arrived_at": min(LATEST, max(EARLIEST, draw(near) + draw(offset)))}
 
 
 def _offsets(spans: Sequence[int]) -> st.SearchStrategy[int]:
@@ -139,11 +165,21 @@ def _offsets(spans: Sequence[int]) -> st.SearchStrategy[int]:
     return st.one_of(near, edge, st.integers(-3, 3), st.builds(lambda a, b: a + b, edge, edge))
 
 
-def _fresh(draw: st.DrawFn, view: View, anchor: int, keys: Sequence[Row], offset: st.SearchStrategy[int]) -> Row:
+def _fresh(
+    draw: st.DrawFn,
+    view: View,
+    anchor: int,
+    keys: Sequence[Row],
+    offset: st.SearchStrategy[int],
+    like: Mapping[str, Any] | None,
+) -> Row:
     source = view.source
-    invalid = draw(st.integers(0, 11)) == 0
-    row: Row = {field.name: draw(values_of(field.type, invalid=invalid)) for field in source.columns}
-    row |= draw(st.sampled_from(keys))
+    invalid = like is None and draw(st.integers(0, 11)) == 0
+    if like is None:
+        row: Row = {field.name: draw(values_of(field.type, invalid=invalid)) for field in source.columns}
+        row |= draw(st.sampled_from(keys))
+    else:
+        row = dict(like)
     ts = EARLIEST
     if source.timestamp is not None:
         ts = anchor + draw(offset)
@@ -151,7 +187,7 @@ def _fresh(draw: st.DrawFn, view: View, anchor: int, keys: Sequence[Row], offset
     if source.known_at is not None:
         late = draw(st.sampled_from((0, 0, 1, -1)) | offset)
         row[source.known_at] = None if invalid and draw(st.integers(0, 9)) == 0 else max(EARLIEST, ts + late)
-    if source.event_id is not None:
+    if source.event_id is not None and source.event_id not in view.on:
         row[source.event_id] = _an_id(source, draw(st.integers(0, 3) if not invalid else st.none() | st.just(0)))
     return row
 
@@ -179,8 +215,8 @@ def _own(source: Source) -> set[str | None]:
 
 
 def _an_id(source: Source, number: int | None) -> Any:
-    type_ = next((field.type for field in source.columns if field.name == source.event_id), None)
-    return number if number is None or isinstance(type_, Int64) else f"e{number}"
+    declared = next(field for field in source.columns if field.name == source.event_id)
+    return None if number is None else identifier(declared, number)
 
 
 def _key_columns(view: View) -> st.SearchStrategy[Row]:
@@ -194,39 +230,64 @@ def _key_columns(view: View) -> st.SearchStrategy[Row]:
 def _few(field: Field) -> st.SearchStrategy[Any]:
     few = _fitting(field.type)
     if isinstance(field.type, Int64):
-        few = st.sampled_from([n for n in (0, 1, -1, 12) if (field.type.ge or 0) <= n <= (field.type.le or 12)] or [0])
+        low = INT64_MIN if field.type.ge is None else field.type.ge
+        high = INT64_MAX if field.type.le is None else field.type.le
+        few = st.sampled_from([n for n in (0, 1, -1, 12) if low <= n <= high] or [low, min(low + 1, high)])
     if isinstance(field.type, String):
         few = st.sampled_from([text for text in ("a", "ab", "b", "") if len(text) <= field.type.max_bytes])
     return few if not field.type.nullable else st.integers(0, 11).flatmap(lambda n: st.none() if n == 11 else few)
 
 
 @st.composite
-def spines(draw: st.DrawFn, view: View, history: Sequence[Mapping[str, Any]], max_size: int = 12) -> list[Question]:
+def spines(
+    draw: st.DrawFn, view: View, history: Sequence[Mapping[str, Any]], max_size: int = 12, min_size: int = 0
+) -> list[Question]:
     """Questions at the instants where answers change, mostly about the entity for which they do."""
-    anything = st.builds(Question, entities(view, history), instants(view, history))
+    keys = _keys(view, history)
+    anything = st.builds(Question, _entities(view, keys), instants(view, history))
     edges = [
-        Question(key, at) for row in history if (key := _key_of(view, row)) is not None for at in _edges(view, row)
+        Question(key, at)
+        for row, key in zip(history, keys, strict=True)
+        if key is not None and _asks(view, key)
+        for at in _edges(view, row)
     ]
     if not edges:
-        return draw(st.lists(anything, max_size=2))
+        return draw(st.lists(anything, min_size=min_size, max_size=2))
     telling = st.builds(lambda question, e: _moved(question, e), st.sampled_from(edges), st.sampled_from((-1, 0, 1)))
-    return draw(st.lists(st.one_of(telling, telling, telling, anything), max_size=max_size))
+    return draw(st.lists(st.one_of(telling, telling, telling, anything), min_size=min_size, max_size=max_size))
 
 
 def _moved(question: Question, by: int) -> Question:
     return Question(question.key, min(LATEST, max(EARLIEST, question.t + by)))
 
 
-def _key_of(view: View, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The key that a raw row has, unless a part of it is derived."""
-    return tuple(row[name] for name in view.on) if all(name in row for name in view.on) else None
+def _keys(view: View, history: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...] | None]:
+    """The key that each raw row has; where a part is derived, of those that the door admits."""
+    declared = {field.name for field in view.source.columns}
+    if set(view.on) <= declared:
+        return [tuple(row[name] for name in view.on) if set(view.on) <= set(row) else None for row in history]
+    keys: list[tuple[Any, ...] | None] = [None] * len(history)
+    for event in door(view, history).admitted:
+        parts = zip(event.key, view.entity.keys, strict=True)
+        keys[event.row] = tuple(spoken(part, field.type) for part, field in parts)
+    return keys
 
 
-def entities(view: View, history: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[tuple[Any, ...]]:
+def _entities(view: View, keys: Sequence[tuple[Any, ...] | None]) -> st.SearchStrategy[tuple[Any, ...]]:
     """Entity keys out of a history, others of the right types, and some with a null part."""
-    fresh = st.tuples(*(values_of(field.type) for field in view.entity.keys))
-    seen = list(dict.fromkeys(key for row in history if (key := _key_of(view, row)) is not None))
+    fresh = st.tuples(*(_with_null(_fitting(field.type)) for field in view.entity.keys))
+    seen = list(dict.fromkeys(key for key in keys if key is not None and _asks(view, key)))
     return st.one_of(st.sampled_from(seen), st.sampled_from(seen), fresh) if seen else fresh
+
+
+def _asks(view: View, key: tuple[Any, ...]) -> bool:
+    """Whether a key may be asked about: every part is null or of its declared type."""
+    parts = zip(key, view.entity.keys, strict=True)
+    return all(part is None or fits(field.type, part) for part, field in parts)
+
+
+def _with_null(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.none(), strategy, strategy, strategy)
 
 
 def instants(view: View, history: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[int]:
@@ -240,7 +301,9 @@ def _edges(view: View, row: Mapping[str, Any]) -> list[int]:
     """When a raw row becomes visible to the view's windows, and when it leaves each of them."""
     source = view.source
     ts = EARLIEST if source.timestamp is None else row[source.timestamp]
-    known = row.get("arrived_at", ts if source.known_at is None else row[source.known_at])
+    known = row.get("arrived_at")
+    if known is None:
+        known = ts if source.known_at is None else row[source.known_at]
     if ts is None or known is None:
         return []
     windows = {reduction.window for reduction in view.reductions if not reduction.window.lifetime}

@@ -1,0 +1,1 @@
+"""Replay: what each logged request should have got, recomputed offline and compared value by value."""

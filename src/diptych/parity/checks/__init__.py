@@ -1,0 +1,1 @@
+"""The kinds of checks that a suite has, one module each."""
