@@ -8,7 +8,8 @@ from diptych.check.causes import Answered, Evidence, diagnose
 from diptych.check.causes.bench import JUDGE, LAW, Entity, answer, same
 from diptych.check.findings import Cause
 from diptych.reference import Judge
-from tests.check.planted import VIEW, examine, history, of_key, questions, right, skews
+from tests.check.planted import VIEW, examine, history, of_key, questions, right
+from tests.check.skews import skews
 
 SEED = 1
 NAMES = tuple(skews(SEED))
