@@ -175,6 +175,8 @@ def _explained(view: View, measured: Measured, past: Past) -> OutputFindings:
         return measured.findings
     evidence = Evidence(view, lambda key: past.of(view, key), measured.asked(), measured.agreements())
     diagnoses = diagnose(evidence, DIAGNOSING, time.monotonic)
-    said = {(each.cause, each.detail) for each in diagnoses}
-    one = len(said) == 1 and diagnoses[0].cause is not Cause.UNEXPLAINED
-    return measured.explained(diagnoses, diagnoses[0] if one else None)
+    looked_at = [each for each in diagnoses if each.wrong]
+    said = {(each.cause, each.detail) for each in looked_at}
+    if len(said) != 1 or looked_at[0].cause is Cause.UNEXPLAINED:
+        return measured.explained(diagnoses)
+    return measured.explained([each if each.wrong else looked_at[0] for each in diagnoses], looked_at[0])
