@@ -218,11 +218,18 @@ class RequestLog:
     def _run(self) -> None:
         stop = self._stop
         while not stop.wait(POLL_SECONDS):
-            with self._working:
-                self._work()
+            self._try(all_of_it=False)
+        self._try(all_of_it=True)
         with self._working:
-            self._work(all_of_it=True)
             self._writer.give_up()
+
+    def _try(self, *, all_of_it: bool) -> None:
+        """Work, whatever goes wrong in it: a thread that ends would drop everything from then on."""
+        try:
+            with self._working:
+                self._work(all_of_it=all_of_it)
+        except Exception as error:
+            self._counting.blame(error)
 
     def _work(self, *, all_of_it: bool = False) -> None:
         """Decode what waits, and write what is due."""
