@@ -9,10 +9,12 @@ server, each round on keys of its own; the states are compared.
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -34,6 +36,7 @@ from diptych.plan.resolve import resolve
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Target, blocks_of
 from diptych.serve.ingest import Ingestor
+from diptych.serve.recording.recorder import Recorder
 from diptych.serve.stores.opening import open_store
 from diptych.serve.stores.valkey import ValkeyStore
 
@@ -45,6 +48,7 @@ START = 1_700_000_000_000_000
 USERS, SHOPS, DEVICES = 100_000, 5_000, 150_000
 NAMES = {
     "diptych": "Diptych, Ingestor.push",
+    "recorded": "the same, and recorded as history",
     "bare": "redis-py, pipelined APPEND of the same bytes",
     "appended": "the store's append_many of the same bytes",
     "expiring": "the same, with expiry",
@@ -150,13 +154,21 @@ def items_of(plan: Registry, addresses: Addresses, tables: Sequence[pa.Table], s
     return batches
 
 
-def through_ingestor(plan: Registry, addresses: Addresses, store: ValkeyStore, tables: Sequence[pa.Table]) -> float:
-    """Seconds of a whole ingestion."""
-    ingestor = Ingestor(plan, addresses, store, replay=True)
+def through_ingestor(
+    plan: Registry,
+    addresses: Addresses,
+    store: ValkeyStore,
+    tables: Sequence[pa.Table],
+    recorder: Recorder | None = None,
+) -> float:
+    """Seconds of a whole ingestion; where it is recorded, to the last row in a Parquet file."""
+    ingestor = Ingestor(plan, addresses, store, replay=True, recorder=recorder)
     begun = time.perf_counter()
     for table in tables:
         done = ingestor.push("orders", table)
         assert all(count == table.num_rows for count in done.appended.values())
+    if recorder is not None:
+        recorder.close()
     return time.perf_counter() - begun
 
 
@@ -185,7 +197,11 @@ def race(port: int, rounds: int, size: int, console: Console) -> dict[str, Any]:
     """All contenders once per round, each on keys of its own; returns events per second per view, and ratios."""
     plan, stages = registry(), Stages()
     seconds: dict[str, list[float]] = {name: [] for name in NAMES}
-    with open_store(f"redis://{HOST}:{port}/0") as store, redis.Redis(HOST, port) as peer:
+    with (
+        open_store(f"redis://{HOST}:{port}/0") as store,
+        redis.Redis(HOST, port) as peer,
+        tempfile.TemporaryDirectory(prefix="diptych-") as folder,
+    ):
         for number in range(rounds + 1):  # the first warms up
             tables = [batch(number * size + place) for place in range(size)]
             made = {
@@ -194,6 +210,14 @@ def race(port: int, rounds: int, size: int, console: Console) -> dict[str, Any]:
             }
             calls: dict[str, Callable[[], float]] = {
                 "diptych": partial(through_ingestor, plan, Addresses("bench", f"diptych{number}"), store, tables),
+                "recorded": partial(
+                    through_ingestor,
+                    plan,
+                    Addresses("bench", f"recorded{number}"),
+                    store,
+                    tables,
+                    Recorder(Path(folder) / str(number)),
+                ),
                 "bare": partial(bare, peer, made["bare"]),
                 "appended": partial(through_store, store, made["appended"], False),
                 "expiring": partial(through_store, store, made["expiring"], True),
@@ -203,19 +227,22 @@ def race(port: int, rounds: int, size: int, console: Console) -> dict[str, Any]:
                 spent = calls[name]()
                 if number:
                     seconds[name].append(spent)
-            check_same(plan, store, made["bare"], f"bare{number}", f"diptych{number}")
+            for name in ("diptych", "recorded"):
+                check_same(plan, store, made["bare"], f"bare{number}", f"{name}{number}")
             peer.flushdb()
     events = size * BATCH * len(plan.views)
     rates = {name: events / median(spent) for name, spent in seconds.items()}
     ratios = {
         name: median(floor / mine for mine, floor in zip(seconds[name], seconds["bare"], strict=True)) for name in NAMES
     }
+    share = median(mine / plain - 1 for mine, plain in zip(seconds["recorded"], seconds["diptych"], strict=True))
     table = Table(title=f"{len(plan.views)} views, batches of {BATCH:,} rows of 10 columns", title_justify="left")
     for heading in ("", "events/s per view", "to bare APPEND"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, label in NAMES.items():
         table.add_row(label, f"{rates[name]:,.0f}", f"{ratios[name]:.2f}")
     console.print(table)
+    console.print(f"recording adds {share:.1%} to ingestion")
     made_events = 3 * rounds * events
     steps = {name: round(1e6 * spent / made_events, 3) for name, spent in stages.seconds.items()}
     console.print(
@@ -224,6 +251,7 @@ def race(port: int, rounds: int, size: int, console: Console) -> dict[str, Any]:
     return {
         "events_per_second_per_view": {name: round(rate) for name, rate in rates.items()},
         "to_bare_append": {name: round(ratio, 3) for name, ratio in ratios.items()},
+        "recording_adds": round(share, 3),
         "target_met": ratios["diptych"] >= TARGET,
         "microseconds_per_event_and_view": steps,
     }

@@ -12,7 +12,7 @@ import pytest
 
 import diptych as dt
 from diptych.plan.selection import UnknownFeatures
-from diptych.serve.ingest import IngestError
+from diptych.serve.batches import IngestError
 from diptych.serve.request import BadRequest
 
 SETTINGS = (

@@ -24,12 +24,14 @@ from diptych.operate.rollout.rollout import Applied, Proposal, Pruned, RollbackP
 from diptych.plan.nodes import Registry
 from diptych.plan.selection import Wanted, select
 from diptych.run.frames import to_arrow
+from diptych.run.tables import Tables
 from diptych.run.training import DEFAULT_TIME, TrainingSet, training_set
 from diptych.serve.answer import OnlineFeatures
+from diptych.serve.batches import Batch, IngestError
 from diptych.serve.clock import system_clock
 from diptych.serve.consume import Consumer
 from diptych.serve.forget import Forgotten, forget
-from diptych.serve.ingest import Batch, IngestError, Ingestor
+from diptych.serve.ingest import Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
 from diptych.serve.quarantine import ParquetQuarantine
@@ -37,7 +39,7 @@ from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest, EntityRows
 from diptych.serve.requestlog.log import RequestLog
 from diptych.serve.stream import content_name, file_stream
-from diptych.wiring import Tables, Wiring
+from diptych.wiring import Wiring
 
 Moment = int | datetime
 """An instant: microseconds since the epoch, or a datetime (a naive one is UTC)."""
@@ -242,7 +244,7 @@ class FeatureStore:
         with wired.corner() as (addresses, store):
             return simulate_repository(
                 self.registry,
-                Tables(wired.locations),
+                Tables(wired.locations, self.registry.sources),
                 addresses,
                 store,
                 wired.sql_engine,
@@ -337,7 +339,9 @@ class FeatureStore:
         wired = self._wiring
         registry = wired.manifests.current().registry
         kept, live = ParquetQuarantine(quarantine), LiveVersions(wired.manifests)
-        return Ingestor(registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live)
+        return Ingestor(
+            registry, wired.addresses, wired.store, None, replay, quarantine=kept, live=live, recorder=wired.recorder
+        )
 
 
 def _instant(moment: Moment | None) -> int | None:

@@ -4,14 +4,13 @@ import glob
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.dataset as ds
 
 from diptych.declare.mistakes import did_you_mean
@@ -21,11 +20,12 @@ from diptych.plan.loading import Loaded, load_registry
 from diptych.run.engine import OfflineEngine
 from diptych.run.engines.duckdb import DuckDBEngine
 from diptych.run.engines.kernel import KernelEngine
-from diptych.run.errors import BadHistory
-from diptych.run.history import TableHistory
-from diptych.run.location import DatabaseTable, Files, Location
+from diptych.run.history import LocatedHistory
+from diptych.run.location import DatabaseTable, Files, Location, Recorded, RecordedRows
 from diptych.serve.addresses import Addresses
 from diptych.serve.manifest import Manifests
+from diptych.serve.recording.recorder import Recorder
+from diptych.serve.recording.segments import Segments
 from diptych.serve.requestlog.hashing import KeyedHash
 from diptych.serve.requestlog.log import Options, RequestLog
 from diptych.serve.requestlog.writing import Rolling
@@ -126,13 +126,23 @@ class Wiring:
     @cached_property
     def locations(self) -> dict[str, Location]:
         """Where the history of each source is."""
-        found: dict[str, Location] = {}
+        found: dict[str, Files | DatabaseTable] = {}
         for name, place in self.settings.sources.items():
             if place.path is not None:
                 found[name] = Files(str(self.loaded.root / place.path), place.format)
             elif place.table is not None:
                 found[name] = DatabaseTable(str(self.loaded.root / (place.database or "")), place.table)
-        return found
+        recorder = self.recorder
+        if recorder is None:
+            return dict(found)
+        names = dict.fromkeys([*found, *(source.name for source in self.loaded.registry.sources)])
+        return {name: Recorded(partial(_recorded, recorder.folder, name), found.get(name)) for name in names}
+
+    @cached_property
+    def recorder(self) -> Recorder | None:
+        """What writes down what is taken in; None where the settings name no folder for that."""
+        folder = self.settings.recording.history
+        return None if folder is None else Recorder(self.loaded.root / folder)
 
     def engine_named(self, name: str | None = None) -> OfflineEngine:
         """An offline engine by name; None: that of the settings, else the kernel, which is the faster one."""
@@ -170,44 +180,37 @@ class Wiring:
         return self.loaded.root / STATE_FOLDER / self.environment / "quarantine"
 
     @cached_property
-    def history(self) -> TableHistory:
+    def history(self) -> LocatedHistory:
         """The histories, for backfills."""
-        return TableHistory(Tables(self.locations))
+        return LocatedHistory(self.locations)
 
     def row_counts(self) -> dict[str, int]:
         """Rows of the histories whose files say so without being read."""
         counts = {}
         for name, location in self.locations.items():
-            if isinstance(location, Files) and location.kind == "parquet":
-                paths = sorted(glob.glob(location.path, recursive=True))
-                counts[name] = ds.dataset(paths, format="parquet").count_rows() if paths else 0
+            recorded = location.recorded() if isinstance(location, Recorded) else None
+            place = location.imported if isinstance(location, Recorded) else location
+            if isinstance(place, Files) and place.kind == "parquet":
+                counts[name] = _rows_of(sorted(glob.glob(place.path, recursive=True)))
+            if recorded is not None and recorded.since is not None:
+                fresh = 0 if recorded.fresh is None else recorded.fresh.num_rows
+                counts[name] = counts.get(name, 0) + _rows_of(recorded.files) + fresh
         return counts
 
     def close(self) -> None:
-        """Write what is left of the request log, and close what was opened."""
+        """Write what is left of the logs of requests and of history, and close what was opened."""
+        if "recorder" in self.__dict__ and self.recorder is not None:
+            self.recorder.close()
         if "request_log" in self.__dict__ and self.request_log is not None:
             self.request_log.close()
         if "store" in self.__dict__:
             self.store.close()
 
 
-@dataclass(frozen=True)
-class Tables(Mapping[str, pa.Table]):
-    """Histories in files as tables, each read when it is asked for."""
+def _recorded(folder: Path, source: str) -> RecordedRows:
+    found = Segments.of(folder, source).snapshot()
+    return RecordedRows(found.files, found.fresh, found.since)
 
-    locations: Mapping[str, Location]
 
-    def __getitem__(self, source: str) -> pa.Table:
-        location = self.locations.get(source)
-        if not isinstance(location, Files):
-            raise BadHistory(f"no files are known for source {source!r}: name its path in diptych.toml")
-        paths = sorted(glob.glob(location.path, recursive=True))
-        if not paths:
-            raise BadHistory(f"source {source!r}: there is no file {location.path!r}")
-        return ds.dataset(paths, format=location.kind).to_table()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.locations)
-
-    def __len__(self) -> int:
-        return len(self.locations)
+def _rows_of(paths: Sequence[str]) -> int:
+    return int(ds.dataset(list(paths), format="parquet").count_rows()) if paths else 0

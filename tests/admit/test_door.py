@@ -1,6 +1,7 @@
 """The door, rule by rule: what is refused, why, and that nothing is lost."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from diptych.admit.identity import Positions
 from diptych.admit.project import project
 from diptych.ground.expression import Call, Column, Literal, Op
 from diptych.ground.instants import EARLIEST, HOUR
-from diptych.ground.values import Bool, Int64, String
+from diptych.ground.values import Bool, Int64, String, Timestamp
+from diptych.plan.nodes import Field
 from diptych.rows.values import arrow_type
 from tests.admit.flights import COLUMNS, DELAY, GOOD, LATE, flight, source, view
 
@@ -108,6 +110,17 @@ def test_known_at_is_the_column_in_history_and_the_arrival_when_there_is_one() -
     assert check(source(), rows, arrived_at=99).known_at.tolist() == [99, 99]
     assert check(source(), rows, arrived_at=np.array([98, 99])).known_at.tolist() == [98, 99]
     assert check(source(known_at=None), rows).known_at.tolist() == [10 * HOUR, 10 * HOUR]
+
+
+def test_the_arrival_stands_for_a_known_at_that_may_not_be_null() -> None:
+    declared = source()
+    columns = [Field(f.name, Timestamp(nullable=False)) if f.name == "landed" else f for f in declared.columns]
+    strict = replace(declared, columns=tuple(columns))
+    rows = [flight(landed=None), flight(landed=dt.datetime(1970, 1, 2, tzinfo=dt.UTC)), flight(landed="noon")]
+    checked = check_rows(strict, rows, arrived_at=99)
+    assert checked.columns["landed"].data.tolist() == [99, 99]
+    assert checked.rejected == {"type": 1}
+    assert check_rows(strict, rows[:1]).rejected == {"null": 1}
 
 
 def test_a_stream_need_not_have_the_column_that_its_arrival_replaces() -> None:

@@ -1,6 +1,7 @@
 """Rows for explanations: those of one entity out of a configured history, and of many rows those that can matter."""
 
 import csv
+from decimal import Decimal as Number
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from diptych.check.explain import Fate, History, explain, near
 from diptych.ground.expression import Op
 from diptych.ground.instants import DAY, HOUR
-from diptych.ground.values import Int64, String
+from diptych.ground.values import Decimal, Int64, String
 from diptych.plan.nodes import Kind, View, Window
 from diptych.reference import Judge, Status
 from diptych.reference.door import key_of
@@ -74,6 +75,18 @@ def test_text_files_are_read_as_declared_and_what_cannot_be_is_counted(tmp_path:
     looked = near.history_of(visits(), "ever", 3 * HOUR, found)
     assert looked.notes == ("1 row of the history of events cannot be read as declared; whose they are is not known",)
     assert explain(visits(), "ever", ["a"], 3 * HOUR, looked).law.value == 3
+
+
+def test_decimals_stay_decimals() -> None:
+    over = source({"user": String(4), "price": Decimal(2)})
+    building = Building(over, {"user": String(4)})
+    building.feature("spent", building.reduce(Kind.SUM, LIFETIME, column(over, "price")))
+    rows = [{"at": HOUR, "user": "a", "price": Number(price)} for price in ("1.25", "0.50")]
+    found = entity_rows(building.view(), Frame(table(over, rows)), ("a",))
+    explained = explain(building.view(), "spent", ["a"], DAY, near.history_of(building.view(), "spent", DAY, found))
+    assert explained.law.value == Number("1.75")
+    assert [event.inputs for event in explained.events] == [{"price": Number("0.50")}, {"price": Number("1.25")}]
+    assert entity_rows(building.view(), Frame(table(over, rows)), ("b",)).table.num_rows == 0
 
 
 def test_the_time_of_arrival_is_kept() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,8 @@ from diptych.ground.instants import DAY, HOUR, MINUTE
 from diptych.ground.ledger import Progress
 from diptych.operate.backfill import Backfill, BackfillError, announce
 from diptych.plan.nodes import View
-from diptych.run.history import events_at
+from diptych.run.history import LocatedHistory, TableHistory, events_at
+from diptych.run.location import Frame
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Target
 from diptych.serve.folding import Folder
@@ -43,6 +45,9 @@ class RowHistory:
     rows: Sequence[Any]
     broken: set[int] = field(default_factory=set)
     asked: list[int] = field(default_factory=list)
+
+    def buckets(self, view: View) -> int:
+        return 16
 
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
         self.asked.append(bucket)
@@ -150,6 +155,41 @@ def test_a_crash_between_seeding_and_remembering_is_harmless(store: KeyValueStor
     again = backfill.run()
     assert (again.seeded, again.merged, again.already) == (0, 0, first.seeded)
     agree(store, addresses, [row for row in history if row["known"] < CUT], CUT)
+
+
+def test_rejected_rows_are_counted_across_an_interruption(store: KeyValueStore, addresses: Addresses) -> None:
+    good = table(purchases(), rows(200, seed=7))
+    bad = good.slice(0, 30).set_column(
+        good.column_names.index("user"), "user", pa.array([None] * 20 + ["far too long a name"] * 10)
+    )
+    spoilt = LocatedHistory({"events": Frame(pa.concat_tables([good, bad]))}, threads=1)
+    whole = Backfill(spoilt, store, fresh_addresses(), by_user(), CUT, 4).run()
+    assert whole.rejected == {"null_key": 20, "length": 10}
+    interrupted = _Interrupted(spoilt, after=2)
+    with pytest.raises(ConnectionError):
+        Backfill(interrupted, store, addresses, by_user(), CUT, 4).run()
+    again = Backfill(spoilt, store, addresses, by_user(), CUT).run()
+    assert (again.buckets, again.resumed) == (4, 2)
+    assert again.rejected == whole.rejected
+    assert Backfill(spoilt, store, addresses, by_user(), CUT).run().rejected == whole.rejected
+    tables = TableHistory({"events": pa.concat_tables([good, bad])})
+    assert Backfill(tables, store, fresh_addresses(), by_user(), CUT, 4).run().rejected == whole.rejected
+
+
+@dataclass
+class _Interrupted:
+    """A history that goes away after some buckets."""
+
+    history: LocatedHistory
+    after: int
+
+    def buckets(self, view: View) -> int:
+        return self.history.buckets(view)
+
+    def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
+        if bucket >= self.after:
+            raise ConnectionError("the warehouse went away")
+        return self.history.events(view, cut, bucket, buckets)
 
 
 def test_run_twice_does_nothing_and_another_cut_is_refused(store: KeyValueStore, addresses: Addresses) -> None:

@@ -118,6 +118,9 @@ class World:
                     "abc"[number % 3], number, late=(number % 4) * 7 * MINUTE, id=f"o{len(self.log['orders']) - 1}"
                 )
 
+    def buckets(self, view: View) -> int:
+        return 16
+
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
         """The history for backfills: rows that were taken in before the cut, by customer in buckets."""
         rows = [row for row in self.log[view.source.name] if row["arrived_at"] < cut]

@@ -1,5 +1,6 @@
 """Histories for a backfill: every event in exactly one bucket, through the same door wherever the history lies."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from diptych.ground.instants import DAY
 from diptych.ground.values import INT64_MAX
 from diptych.plan.nodes import View
 from diptych.run.errors import BadHistory
-from diptych.run.history import LocatedHistory, TableHistory
+from diptych.run.history import BUCKET_ROWS, MOST_BUCKETS, LocatedHistory, TableHistory, buckets_of
 from diptych.run.location import Files, Frame, Location
 from tests.run.test_kernel_engine import REGISTRY, START, history
 
@@ -63,13 +64,23 @@ def test_buckets_are_the_whole_history_each_event_once(located: LocatedHistory, 
 @pytest.mark.parametrize("name", ["takings", "halves"])
 def test_rejected_rows_are_counted_once_by_reason(located: LocatedHistory, name: str) -> None:
     view = REGISTRY.view(name)
-    for bucket in range(3):
-        located.events(view, INT64_MAX, bucket, 3)
-    found = located.rejected(view)
+    found = rejected(located, view, 3)
     assert set(found) - {"null_key"} == {"length", "vocabulary", "infinite", "range"}
     assert sum(count for reason, count in found.items() if reason != "null_key") == _refused()
     assert ("null_key" in found) == (name == "takings")
-    assert located.rejected(REGISTRY.view("everywhere")) == {}
+    assert found == rejected(TableHistory({"sales": ROWS}), view, 3)
+
+
+def rejected(history: LocatedHistory | TableHistory, view: View, buckets: int) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for bucket in range(buckets):
+        counts.update(history.events(view, INT64_MAX, bucket, buckets).rejected)
+    return counts
+
+
+def test_a_history_is_cut_into_as_many_buckets_as_its_rows_ask_for(located: LocatedHistory) -> None:
+    assert located.buckets(REGISTRY.view("takings")) == 1
+    assert [buckets_of(rows) for rows in (0, 1, BUCKET_ROWS, BUCKET_ROWS + 1, 10**12)] == [1, 1, 1, 2, MOST_BUCKETS]
 
 
 def _refused() -> int:
@@ -82,8 +93,7 @@ def _refused() -> int:
 def test_values_that_the_scan_cannot_read_are_counted() -> None:
     wide = ROWS.set_column(1, "number", pa.array([2**64 - 1, *([1] * 399)], pa.uint64()))
     located = LocatedHistory({"sales": Frame(wide)})
-    located.events(REGISTRY.view("takings"), INT64_MAX, 0, 1)
-    assert located.rejected(REGISTRY.view("takings"))["type"] == 1
+    assert rejected(located, REGISTRY.view("takings"), 1)["type"] == 1
 
 
 def test_an_empty_history_and_an_unknown_one() -> None:

@@ -8,6 +8,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,6 +16,7 @@ from diptych.ground.expression import Column
 from diptych.ground.values import Bool, Decimal, Enum, Float64, Int64, String, Timestamp, ValueType
 from diptych.plan.nodes import Kind
 from diptych.run.engines.duckdb import DuckDBEngine
+from diptych.run.engines.kernel import KernelEngine
 from diptych.run.errors import BadHistory
 from diptych.run.location import DatabaseTable, Files, Frame, Location
 from diptych.testing.build import LIFETIME, Building, source
@@ -136,6 +138,27 @@ def test_csv_is_read_by_the_declared_types_alone(
     path = tmp_path / "events.csv"
     path.write_text("user,at,x\n" + "\n".join(lines).replace("2024", "1960") + "\n")
     assert last(Files(str(path)), type_) == expected
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet"])
+def test_a_history_that_says_when_rows_arrived_needs_no_declared_known_at(tmp_path: Path, format_: str) -> None:
+    over = source({"user": String(4), "x": Int64()}, known_at=True)
+    building = Building(over, {"user": String(4)})
+    building.feature("n", building.reduce(Kind.COUNT, LIFETIME))
+    building.feature("known", building.reduce(Kind.LAST, LIFETIME, Column("known", Timestamp())))
+    rows = events(pa.array([1, 2])).append_column("arrived_at", pa.array([5, T], pa.int64()).cast(INSTANT))
+    path = tmp_path / f"events.{format_}"
+    if format_ == "parquet":
+        pq.write_table(rows, path)
+    else:
+        pyarrow.csv.write_csv(rows, path)
+    spine = pa.table({"row_id": [0, 1], "t": [T, T + 1], "key_user": ["a", "a"]})
+    for engine in (ENGINE, KernelEngine(threads=1)):
+        answers = engine.compute(building.view(), Files(str(path)), spine)
+        assert answers["n"].to_pylist() == [1, 2]
+        assert answers["known"].cast(pa.int64()).to_pylist() == [5, T]
+    with pytest.raises(BadHistory, match="has no column 'known'"):
+        ENGINE.compute(building.view(), Frame(rows.drop_columns(["arrived_at"])), spine)
 
 
 def test_naive_timestamps_are_utc_in_csv_and_frames(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from diptych.ground.instants import DAY, EARLIEST, HOUR
 from diptych.ground.ledger import Progress
 from diptych.plan.nodes import View
 from diptych.serve.addresses import Addresses
+from diptych.serve.batches import IngestError
 from diptych.serve.consume import Consumer
 from diptych.serve.folding import Folder
-from diptych.serve.ingest import Delivery, IngestError, Ingestor, PositionMoved
+from diptych.serve.ingest import Delivery, Ingestor, PositionMoved
 from diptych.serve.positions import Position, Positions
 from diptych.serve.reader import OnlineReader
 from diptych.serve.stores.embedded import EmbeddedValkey

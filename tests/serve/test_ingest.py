@@ -18,9 +18,10 @@ from diptych.kernel.places import NO_HEADER
 from diptych.plan.nodes import Kind, View
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import LEAST_LIFE, Target
+from diptych.serve.batches import IngestError
 from diptych.serve.clock import system_clock
 from diptych.serve.folding import Folder
-from diptych.serve.ingest import IngestError, Ingestor
+from diptych.serve.ingest import Ingestor
 from diptych.serve.ingested import Ingested
 from diptych.serve.quarantine import ParquetQuarantine, Rejected
 from diptych.serve.reader import OnlineReader

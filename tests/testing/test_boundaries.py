@@ -204,7 +204,28 @@ def test_a_fault_that_shows_only_beside_other_cases_is_still_one() -> None:
 
     outcome = Exam.of(view("arrival_delays")).put_to(Faulty(crowded))
     assert outcome.failures
-    assert not any(failure.alone for failure in outcome.failures)
+    assert {failure.alone for failure in outcome.failures} == {False, None}
+    assert "only beside the other cases" in str(outcome.failures[0])
+
+
+def test_a_broken_target_is_not_asked_for_ever() -> None:
+    asked = []
+
+    def broken(over, history, spine):
+        asked.append(len(history))
+        raise ValueError("never")
+
+    def zeros(over, history, spine):
+        asked.append(len(history))
+        return {name: [7] * len(values) for name, values in faults.as_it_is(over, history, spine).items()}
+
+    over = view("arrival_delays")
+    outcome = Exam.of(over).put_to(Faulty(broken))
+    assert len(asked) < 30
+    assert all("never" in failure.error for failure in outcome.failures)
+    asked.clear()
+    Exam.of(demanding()).put_to(Faulty(zeros))
+    assert len(asked) < 10
 
 
 def test_chosen_cases_only() -> None:

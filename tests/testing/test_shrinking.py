@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych.ground.instants import DAY, HOUR, MINUTE
+from diptych.ground.instants import DAY, HOUR, MINUTE, moment
 from diptych.testing.cases import Question
 from diptych.testing.shrink import differs_from_judge, smallest
 from tests.testing import faults
@@ -97,6 +97,14 @@ def test_what_is_left_is_one_minimal_and_differs(needed: set[int], seed: int) ->
     assert differs(list(found.history), JFK)
     assert {row["distance"] - 1 for row in found.history} == needed
     assert all(row["dep_delay"] is None for row in found.history)
+
+
+def test_rows_as_files_hold_them() -> None:
+    over = view("origin_traffic")
+    history = [{**row, "departed_at": moment(row["departed_at"])} for row in flights(50)]
+    history.append({**history[0], "departed_at": moment(NOON), "flight_id": "own", "origin": "JFK"})
+    found = smallest(over, history, JFK, differs_from_judge(over, "count_24h", Faulty(faults.sees_its_own_instant)))
+    assert [row["departed_at"] for row in found.history] == [NOON]
 
 
 def test_bounds_are_kept_and_what_is_left_then_still_differs() -> None:

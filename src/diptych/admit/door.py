@@ -6,7 +6,7 @@ duplicates belong to a view: see ``project`` and ``copies``.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from diptych.admit.faults import Faults, Reason, quarantine, shown
+from diptych.admit.faults import ARRIVED_AT, Faults, Reason, quarantine, shown
 from diptych.admit.identity import Hashes, Positions, hashed, hashed_positions
 from diptych.ground.errors import DiptychError
 from diptych.ground.instants import EARLIEST, spell
+from diptych.ground.values import Timestamp
 from diptych.plan.nodes import Field, Source
 from diptych.rows.evaluate import evaluate, truth
 from diptych.rows.fit import Fitted, from_arrow
@@ -29,9 +30,23 @@ from diptych.rows.values import Values, nulls
 
 Instants = npt.NDArray[np.int64]
 
+_ARRIVAL = Field(ARRIVED_AT, Timestamp())
+
 
 class MissingColumn(DiptychError):
     """A file, table or stream without a column that its source declares."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Admitted:
+    """The rows of a batch that were not refused, before any filter: which they are, and when each became known.
+
+    ``given`` has the declared columns of all offered rows, as they were given; of a refused row nothing is to be believed.
+    """
+
+    rows: npt.NDArray[np.int64]
+    known_at: Instants
+    given: Mapping[str, Values]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +57,7 @@ class Checked:
     which row of the batch it was. ``columns`` holds declared and derived ones. ``id_hash`` is None when the source
     declares no event id and the batch came without positions: every row is then an event of its own. ``quarantine``
     holds the refused rows as they came, with ``reason``, ``detail`` and ``arrived_at``; ``rejected`` counts them by
-    reason. offered = admitted + quarantined + filtered.
+    reason. offered = len(rows) + quarantined + filtered. ``admitted`` are the rows before the filter.
     """
 
     source: Source
@@ -55,6 +70,7 @@ class Checked:
     filtered: int
     quarantine: pa.Table
     rejected: Mapping[str, int]
+    admitted: Admitted
 
 
 def check(
@@ -64,16 +80,24 @@ def check(
     arrived_at: int | Instants | None = None,
     positions: Positions | None = None,
 ) -> Checked:
-    """Judge a table of raw rows; columns that the source does not declare are ignored.
+    """Judge a table of raw rows; columns that the source does not declare are ignored, save one.
 
-    ``arrived_at`` (one instant, or one for each row) is when the store accepted the rows and outranks a declared
-    ``known_at``; None for history, which is known when its ``known_at`` column says, or at its own timestamp.
+    ``arrived_at`` (one instant, or one for each row) is when the store accepted the rows. It outranks a declared
+    ``known_at``, whose column is that instant wherever it is read. None for history, which may say it row by row in a
+    column ``arrived_at``; a row that does not is known when its ``known_at`` says, or at its own timestamp.
     Raises MissingColumn where a declared column is not there at all; nothing else raises.
     """
-    optional = {source.known_at} if arrived_at is not None else set()
+    told = arrived_at is None and says_arrival(source, table.column_names)
+    optional = {source.known_at} if told or arrived_at is not None else set()
     _require(source, table.column_names, optional)
     fitted = {field.name: _fitted(field, table) for field in source.columns}
-    return _judge(source, table, fitted, Faults(table.num_rows), arrived_at, positions)
+    history = _fitted(_ARRIVAL, table) if told else None
+    return _judge(source, table, fitted, Faults(table.num_rows), arrived_at, positions, history)
+
+
+def says_arrival(source: Source, names: Collection[str]) -> bool:
+    """Whether a history with these columns says by itself when each row arrived."""
+    return ARRIVED_AT in names and all(field.name != ARRIVED_AT for field in source.columns)
 
 
 def check_rows(
@@ -104,12 +128,18 @@ def _judge(
     faults: Faults,
     arrived_at: int | Instants | None,
     positions: Positions | None,
+    told: Fitted | None = None,
 ) -> Checked:
+    """``told``: what a history says of the arrival of its rows."""
     offered = faults.rows
     arrivals = None if arrived_at is None else np.broadcast_to(np.asarray(arrived_at, np.int64), (offered,))
-    _types(source, original, fitted, faults)
+    stamped = source.known_at if arrivals is not None or told is not None else None
+    for field in source.columns:
+        _types(field, fitted[field.name], original, faults, or_null=field.name == stamped)
+    if told is not None:
+        _types(_ARRIVAL, told, original, faults)
     columns = {name: column.values for name, column in fitted.items()}
-    ts, known_at = _times(source, fitted, arrivals, faults)
+    ts, known_at = _times(source, fitted, arrivals, told, faults)
     _punctual(source, ts, known_at, faults)
     _identified(source, fitted, faults)
     if source.timestamp is not None:
@@ -139,6 +169,7 @@ def _judge(
         filtered=len(rows) - len(kept),
         quarantine=table,
         rejected=counts,
+        admitted=Admitted(rows, known_at.data[rows], {name: column.values for name, column in fitted.items()}),
     )
 
 
@@ -148,35 +179,43 @@ def _fitted(field: Field, table: pa.Table) -> Fitted:
     return from_arrow(field.type, table.column(field.name))
 
 
-def _types(source: Source, original: pa.Table, fitted: Mapping[str, Fitted], faults: Faults) -> None:
-    for field in source.columns:
-        misfits = fitted[field.name].misfits
-        for code in np.unique(misfits[misfits != Misfit.FITS]) if misfits.any() else ():
-            misfit = Misfit(code)
-            sentence = spell_misfit(misfit, field.type)
-            rows = np.flatnonzero(misfits == code)
-            given = shown(to_python(original.column(field.name).take(pa.array(rows))))
-            faults.add(rows, misfit.reason, [f"{field.name} = {value} {sentence}" for value in given])
+def _types(field: Field, column: Fitted, original: pa.Table, faults: Faults, *, or_null: bool = False) -> None:
+    """Values that do not fit; ``or_null``: null does, for the time of arrival stands for it."""
+    misfits = np.where(column.misfits == Misfit.NULL, np.uint8(0), column.misfits) if or_null else column.misfits
+    for code in np.unique(misfits[misfits != Misfit.FITS]) if misfits.any() else ():
+        misfit = Misfit(code)
+        sentence = spell_misfit(misfit, field.type)
+        rows = np.flatnonzero(misfits == code)
+        given = shown(to_python(original.column(field.name).take(pa.array(rows))))
+        faults.add(rows, misfit.reason, [f"{field.name} = {value} {sentence}" for value in given])
 
 
 def _times(
-    source: Source, fitted: Mapping[str, Fitted], arrivals: Instants | None, faults: Faults
+    source: Source, fitted: Mapping[str, Fitted], arrivals: Instants | None, told: Fitted | None, faults: Faults
 ) -> tuple[Values, Values]:
     """When each row happened and when it was known; null where the row is refused for it."""
     everywhere = np.ones(faults.rows, np.bool_)
     if source.timestamp is None:
         ts = Values(np.full(faults.rows, EARLIEST), everywhere)
     else:
-        ts = _moment(source.timestamp, fitted, Reason.NO_TIMESTAMP, faults)
+        ts = _moment(source.timestamp, fitted[source.timestamp], Reason.NO_TIMESTAMP, faults)
     if arrivals is not None:
         return ts, Values(arrivals, everywhere)
     if source.known_at is None:
-        return ts, ts
-    return ts, _moment(source.known_at, fitted, Reason.NO_KNOWN_AT, faults)
+        return ts, ts if told is None else _either(told, ts).values
+    known = fitted[source.known_at]
+    return ts, _moment(
+        source.known_at, known if told is None else _either(told, known.values), Reason.NO_KNOWN_AT, faults
+    )
 
 
-def _moment(name: str, fitted: Mapping[str, Fitted], reason: Reason, faults: Faults) -> Values:
-    column = fitted[name]
+def _either(told: Fitted, declared: Values) -> Fitted:
+    """When a row arrived, else when it was declared to be known."""
+    data = np.where(told.values.valid, told.values.data, declared.data)
+    return Fitted(Values(data, told.values.valid | declared.valid), told.misfits)
+
+
+def _moment(name: str, column: Fitted, reason: Reason, faults: Faults) -> Values:
     missing = _absent(column)
     faults.add(missing, reason, [f"{name} is null, and an event needs it"] * len(missing))
     return column.values

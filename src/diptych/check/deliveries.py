@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from diptych.admit.door import says_arrival
 from diptych.ground.instants import HOUR, MINUTE, SECOND
 from diptych.ground.values import Timestamp
 from diptych.plan.fingerprint import stamped
@@ -79,6 +81,7 @@ def deliver(source: Source, table: pa.Table, injection: Injection) -> Deliveries
     assert source.known_at is not None
     rng = np.random.default_rng([injection.seed, *source.name.encode()])
     late = 0
+    table = _said(source, table)
     if source.known_at not in table.column_names:
         known = instants_of(table, source.timestamp)
         delayed = rng.random(len(table)) < injection.late
@@ -107,6 +110,24 @@ def deliver(source: Source, table: pa.Table, injection: Injection) -> Deliveries
     return _in_order(source, both, np.concatenate([known, known[again] + gaps]), late, len(within), len(beyond))
 
 
+def _said(source: Source, table: pa.Table) -> pa.Table:
+    """History that says when its rows arrived: that is when they are delivered, whatever the declared column says.
+
+    Rows that do not say it keep what is declared, or else their own time.
+    """
+    if ARRIVAL not in table.column_names or (
+        source.known_at != ARRIVAL and not says_arrival(source, table.column_names)
+    ):
+        return table
+    assert source.known_at is not None
+    assert source.timestamp is not None
+    declared = source.known_at if source.known_at != ARRIVAL else source.timestamp
+    told = _microseconds(table, ARRIVAL)
+    known = pc.coalesce(told, _microseconds(table, declared)) if declared in table.column_names else told
+    table = table.drop_columns([name for name in {ARRIVAL, source.known_at} if name in table.column_names])
+    return table.append_column(source.known_at, known.cast(pa.timestamp("us", "UTC")))
+
+
 def _in_order(
     source: Source, table: pa.Table, known: npt.NDArray[np.int64], late: int, repeated: int, beyond: int
 ) -> Deliveries:
@@ -116,10 +137,14 @@ def _in_order(
 
 def instants_of(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
     """A column of timestamps as int64 microseconds, 0 where null; a naive one is UTC."""
+    return np.asarray(_microseconds(table, name).fill_null(0).to_numpy())
+
+
+def _microseconds(table: pa.Table, name: str) -> pa.ChunkedArray:
     column = table[name]
-    if not pa.types.is_integer(column.type):
-        column = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
-    return np.asarray(column.fill_null(0).to_numpy())
+    if pa.types.is_integer(column.type):
+        return column
+    return column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
 
 
 def _column(instants: npt.NDArray[np.int64]) -> pa.Array:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,12 @@ def report(session: Session, data: dict[str, Any], show: Callable[[Console], Non
         sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=2) + "\n")
     else:
         show(out())
+
+
+def show_rejected(console: Console, rejected: Mapping[str, int]) -> None:
+    """One line for each reason for which rows were left out."""
+    for reason, count in sorted(rejected.items()):
+        console.print(f"  refused, {reason}: {count:,}", style="yellow")
 
 
 def confirm(session: Session, yes: bool, question: str) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from diptych.cli.output import confirm, out, progress, report
+from diptych.cli.output import confirm, out, progress, report, show_rejected
 from diptych.cli.session import Session, instant_of, session_of
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _show_applied(console: Console, applied: "Applied", pruned: "Pruned | None")
     for view, filled in applied.filled:
         states = filled.seeded + filled.merged + filled.already
         console.print(f"Filled {view.name}: {filled.events:,} events into {states:,} states in {filled.seconds:.1f} s")
+        show_rejected(console, filled.rejected)
     if applied.digest == applied.replaced:
         console.print(f"Serving {applied.digest[:12]}, as before.")
     else:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.cli.entities import entity_rows
-from diptych.cli.output import confirm, progress, report
+from diptych.cli.output import confirm, progress, report, show_rejected
 from diptych.cli.session import instant_of, session_of
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ def _show_filled(console: Console, filled: "dict[str, Backfilled]") -> None:
         states = done.seeded + done.merged + done.already
         known = " (was filled already)" if done.resumed == done.buckets else ""
         console.print(f"Filled {name}: {done.events:,} events, {states:,} states, {done.seconds:.1f} s{known}")
+        show_rejected(console, done.rejected)
 
 
 def _show_ingested(console: Console, done: "Ingested") -> None:
     console.print(f"{done.events:,} events offered, {done.filtered:,} filtered, {done.bytes:,} bytes appended")
     for view, count in done.appended.items():
         console.print(f"  {view}: {count:,} records")
-    for reason, count in done.rejected.items():
-        console.print(f"  refused, {reason}: {count:,}", style="yellow")
+    show_rejected(console, done.rejected)
 
 
 def _show_values(console: Console, values: dict[str, list[Any]], statuses: dict[str, list[Any]]) -> None:

@@ -66,8 +66,9 @@ class RequestRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an environment writes down about itself: the requests that it answered."""
+    """What an environment writes down about itself: what it took in, under the folder ``history``, and its requests."""
 
+    history: str | None = None
     requests: RequestRecording | None = None
 
 

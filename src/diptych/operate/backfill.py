@@ -7,8 +7,9 @@ remembered in the store: an interrupted backfill goes on where it stopped, and o
 
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -45,8 +46,13 @@ class History(Protocol):
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
         """All events of a view that were known before ``cut`` and whose entity is in a bucket, in any order.
 
-        Every entity is in exactly one of ``buckets`` buckets. Repeats may be left in: ids drop them.
+        Every entity is in exactly one of ``buckets`` buckets. Repeats may be left in: ids drop them. ``rejected``
+        counts by reason the rows of the history that are no event of the view, each of them in one bucket only.
         """
+        ...
+
+    def buckets(self, view: View) -> int:
+        """Into how many buckets a view's history is cut, so that one of them fits into memory."""
         ...
 
 
@@ -55,7 +61,9 @@ class Backfilled:
     """What a run did: buckets (of these ``resumed`` were done before), events, and the states that it seeded.
 
     ``merged`` states were put under live appends, ``already`` had been seeded by an earlier run; ``gone`` entities have
-    no event that any window can still see, ``forgotten`` events a tombstone kept out.
+    no event that any window can still see, ``forgotten`` events a tombstone kept out. ``rejected`` counts by reason the
+    rows of the history that were left out because the door refused them or they belong to no entity, those of buckets
+    that earlier runs filled included.
     """
 
     buckets: int = 0
@@ -68,10 +76,13 @@ class Backfilled:
     forgotten: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Backfilled") -> "Backfilled":
         """The sum of two."""
-        return Backfilled(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        names = [name for name in self.__slots__ if name != "rejected"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return Backfilled(**sums, rejected=dict(Counter(self.rejected) + Counter(other.rejected)))
 
 
 def announce(store: KeyValueStore, addresses: Addresses, view: View) -> None:
@@ -87,7 +98,8 @@ class Backfill:
     """The backfill of one version of a view up to ``cut`` (microseconds).
 
     ``live_since`` is when ingestion began to append to that version, where that was before the cut: events known from
-    then on are in the history and in the store, and their ids are kept. None: not before the cut.
+    then on are in the history and in the store, and their ids are kept. None: not before the cut. ``buckets`` None: as
+    many as an interrupted run has begun with, else as the history says.
     """
 
     history: History
@@ -95,7 +107,7 @@ class Backfill:
     addresses: Addresses
     view: View
     cut: int
-    buckets: int = 16
+    buckets: int | None = None
     live_since: int | None = None
 
     def run(self, watch: Watcher = unwatched) -> Backfilled:
@@ -106,23 +118,24 @@ class Backfill:
         """
         begun = time.monotonic()
         self._check_overlap()
-        done = self._begin()
-        total = Backfilled(buckets=self.buckets, resumed=len(done))
+        held = self._begin()
+        buckets, done = int(held["buckets"]), set(held["done"])
+        total = Backfilled(buckets=buckets, resumed=len(done), rejected=held.get("rejected", {}))
         target = Target.of(self.view, self.addresses)
         shut_out: list[bytes] = []
-        for bucket in range(self.buckets):
+        for bucket in range(buckets):
             if bucket not in done:
-                part, refused = self._fill(target, bucket)
+                part, refused = self._fill(target, bucket, buckets)
                 total, shut_out = total + part, shut_out + refused
                 if not refused:
-                    self._remember(bucket)
+                    self._remember(bucket, part.rejected)
             seconds = time.monotonic() - begun
             watch(
                 Progress(
                     f"backfill {self.view.name}",
                     "buckets",
                     bucket + 1,
-                    self.buckets,
+                    buckets,
                     total.events,
                     total.bytes,
                     seconds,
@@ -151,36 +164,42 @@ class Backfill:
                 "store; nothing tells them apart. Cut where ingestion began"
             )
 
-    def _begin(self) -> set[int]:
-        """The buckets that are done; leaves the document running."""
+    def _begin(self) -> documents.Document:
+        """The document of this backfill, which leaves it running: the buckets, and which of them are done."""
 
         def start(held: dict[str, Any] | None) -> documents.Document | None:
             if held is None or held["state"] == PENDING:
-                return {"state": RUNNING, "cut": self.cut, "buckets": self.buckets, "done": []}
-            if held["cut"] != self.cut or held["buckets"] != self.buckets:
+                buckets = self.buckets or self.history.buckets(self.view)
+                return {"state": RUNNING, "cut": self.cut, "buckets": buckets, "done": []}
+            if held["cut"] != self.cut or self.buckets not in (None, held["buckets"]):
+                here = "" if self.buckets is None else f" in {self.buckets}"
                 raise BackfillError(
                     f"view {self.view.name!r} {'was' if held['state'] == DONE else 'is being'} filled up to "
                     f"{moment(held['cut']).isoformat()} in {held['buckets']} buckets, not up to "
-                    f"{moment(self.cut).isoformat()} in {self.buckets}: go on with those, or delete its states and the "
+                    f"{moment(self.cut).isoformat()}{here}: go on with those, or delete its states and the "
                     f"document {self.addresses.backfill(self.view).decode()!r}"
                 )
             return None
 
         held = documents.change(self.store, self.addresses.backfill(self.view), start)
         assert held is not None
-        return set(held["done"])
+        return held
 
-    def _remember(self, bucket: int) -> None:
-        self._change(lambda held: {**held, "done": sorted({*held["done"], bucket})})
+    def _remember(self, bucket: int, rejected: Mapping[str, int]) -> None:
+        def step(held: dict[str, Any]) -> dict[str, Any]:
+            counts = Counter(held.get("rejected", {})) + Counter(rejected)
+            return {**held, "done": sorted({*held["done"], bucket}), "rejected": dict(counts)}
+
+        self._change(step)
 
     def _change(self, step: Any) -> None:
         documents.change(self.store, self.addresses.backfill(self.view), step)
 
-    def _fill(self, target: Target, bucket: int) -> tuple[Backfilled, list[bytes]]:
+    def _fill(self, target: Target, bucket: int, buckets: int) -> tuple[Backfilled, list[bytes]]:
         """What was done for one bucket, and the keys whose states shut their history out."""
-        events = self.history.events(self.view, self.cut, bucket, self.buckets)
+        events = self.history.events(self.view, self.cut, bucket, buckets)
         grouped = _grouped(target, events, bucket)
-        total = Backfilled(events=len(events.ts))
+        total = Backfilled(events=len(events.ts), rejected=dict(events.rejected))
         stones = Graveyard(self.store, self.addresses).of([self.view.entity.name])[self.view.entity.name]
         refused: list[bytes] = []
         for first in range(0, len(grouped.keys), _CHUNK):

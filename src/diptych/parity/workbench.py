@@ -14,14 +14,15 @@ from diptych.parity.budget import Budget
 from diptych.parity.selection import BadSuite, narrowed
 from diptych.parity.suite import Suite
 from diptych.plan.nodes import Registry, View
-from diptych.run.location import DatabaseTable, Files
+from diptych.run.location import DatabaseTable, Files, Recorded
+from diptych.run.tables import Tables
 from diptych.serve.addresses import Addresses
 from diptych.serve.stores.valkey import ValkeyStore
 from diptych.store import FeatureStore
 from diptych.testing.boundaries import Exam
 from diptych.testing.boundaries import Outcome as Taken
 from diptych.testing.targets import Target, duckdb, kernel, standard_targets
-from diptych.wiring import Tables, Wiring
+from diptych.wiring import Wiring
 
 
 class NoHistory(DiptychError):
@@ -105,13 +106,15 @@ class Workbench:
                 "(a fixture of parity/conftest.py may), choose another environment with --diptych-environment, or leave "
                 "this part out with Suite(simulate=None)"
             )
-        return Tables(self.wiring.locations)
+        return Tables(self.wiring.locations, self.registry.sources)
 
     def without_history(self) -> list[str]:
         """A sentence for each source whose history is not there."""
         found = []
         for source in self.registry.sources:
             location = self.wiring.locations.get(source.name)
+            if isinstance(location, Recorded):
+                location = location.imported
             if location is None:
                 found.append(f"source {source.name!r} has no place in environment {self.wiring.environment!r}")
             elif isinstance(location, Files) and not _any_file(location.path):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from diptych.admit.faults import ARRIVED_AT
 from diptych.admit.project import project
 from diptych.plan.nodes import View
 from diptych.run.columns import stored_type
 from diptych.run.engines.duckdb_open import session
 from diptych.run.engines.duckdb_read import Batch, Reading, same
-from diptych.run.engines.duckdb_scan import ARRIVED_AT
 from diptych.run.location import Location
 
 _ENTITY = "one_entity"
@@ -38,8 +38,8 @@ def entity_rows(view: View, history: Location, key: Sequence[KeyPart | None]) ->
         reading = Reading.of(connection, view, history)
         attributed = set(view.on) <= {field.name for field in view.source.columns}
         if None in key:
-            return EntityRows(_table(reading, [reading.nothing()]), 0, attributed)
-        batches = [reading.nothing(), *_batches(reading, view, key, attributed)]
+            return EntityRows(_table(reading, []), 0, attributed)
+        batches = list(_batches(reading, view, key, attributed))
         return EntityRows(_table(reading, batches), reading.unreadable(), attributed)
 
 
@@ -70,6 +70,7 @@ def _chosen(reading: Reading, view: View, batch: Batch, key: Sequence[KeyPart | 
 
 def _table(reading: Reading, batches: Sequence[Batch]) -> pa.Table:
     """The batches as one table, in an order that does not depend on how they were read."""
+    batches = batches or [reading.nothing()]
     table = pa.concat_tables([batch.table for batch in batches])
     if reading.arrival:
         arrivals = [batch.arrived_at for batch in batches if batch.arrived_at is not None]
@@ -80,5 +81,5 @@ def _table(reading: Reading, batches: Sequence[Batch]) -> pa.Table:
 
 
 def _leading(reading: Reading) -> set[str | None]:
-    source = reading.declared
+    source = reading.source
     return {source.timestamp, source.known_at, source.event_id}

@@ -18,6 +18,10 @@ from diptych.run.engines.duckdb_read import Reading, spread
 from diptych.run.errors import BadHistory
 from diptych.run.location import Location
 
+BUCKET_ROWS = 1 << 19
+"""Rows of a history for one bucket of its entities, so that the events of one take some hundred megabytes at most."""
+MOST_BUCKETS = 1024
+
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -28,13 +32,20 @@ class TableHistory:
     tables: Mapping[str, pa.Table]
     _checked: dict[str, Checked] = field(default_factory=dict)
 
+    def buckets(self, view: View) -> int:
+        """As many as the rows ask for."""
+        return buckets_of(self.tables[view.source.name].num_rows)
+
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
         """All events of a view that were known before ``cut`` and whose entity is in a bucket."""
         source = view.source
         if source.name not in self._checked:
             self._checked[source.name] = check(source, self.tables[source.name])
-        events = project(view, self._checked[source.name])
-        return events_at(events, np.flatnonzero((events.known_at < cut) & in_bucket(events, bucket, buckets)))
+        checked = self._checked[source.name]
+        events = project(view, checked)
+        rejected = dict(Counter(checked.rejected) + Counter(events.rejected)) if bucket == 0 else {}
+        mine = np.flatnonzero((events.known_at < cut) & in_bucket(events, bucket, buckets))
+        return replace(events_at(events, mine), rejected=rejected)
 
 
 @dataclass(slots=True)
@@ -49,15 +60,19 @@ class LocatedHistory:
     memory_limit: str | None = None
     threads: int | None = None
     temp_directory: str | None = None
-    _rejected: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def buckets(self, view: View) -> int:
+        """As many as the rows of the history ask for, counted without reading them where their files say it."""
+        with self._reading(view) as reading:
+            return buckets_of(reading.rows())
 
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
         """All events of a view that were known before ``cut`` and whose entity is in a bucket. Raises BadHistory."""
-        counts = self._rejected.setdefault(view.name, Counter())
+        counts: Counter[str] = Counter()
         divided = bool(view.on) and set(view.on) <= {column.name for column in view.source.columns}
         parts = []
         with self._reading(view) as reading:
-            where = f"{spread(view.on, buckets)} = {bucket}" if divided else ""
+            where = f"{spread(view.on, buckets)} = {bucket}" if divided and buckets > 1 else ""
             for batch in reading.batches(where=where):
                 checked = reading.check(batch)
                 events = project(view, checked)
@@ -70,11 +85,7 @@ class LocatedHistory:
                 )
             if bucket == 0:
                 counts.update({"type": reading.unreadable()})
-            return _joined(view, reading, parts)
-
-    def rejected(self, view: View) -> Mapping[str, int]:
-        """How many rows of a view's history were left out, by reason, of the buckets that were asked for so far."""
-        return {reason: count for reason, count in self._rejected.get(view.name, Counter()).items() if count}
+            return _joined(view, reading, parts, {reason: count for reason, count in counts.items() if count})
 
     @contextmanager
     def _reading(self, view: View) -> Iterator[Reading]:
@@ -86,7 +97,12 @@ class LocatedHistory:
             yield Reading.of(connection, view, self.locations[source])
 
 
-def _joined(view: View, reading: Reading, parts: list[ViewEvents]) -> ViewEvents:
+def buckets_of(rows: int) -> int:
+    """The number of buckets for a history of so many rows."""
+    return min(MOST_BUCKETS, -(-max(rows, 1) // BUCKET_ROWS))
+
+
+def _joined(view: View, reading: Reading, parts: list[ViewEvents], rejected: Mapping[str, int]) -> ViewEvents:
     """Events of several batches as one; ``rows`` and ``refused`` are places in no batch and left empty."""
     if not parts:
         parts = [project(view, reading.check(reading.nothing()))]
@@ -100,7 +116,7 @@ def _joined(view: View, reading: Reading, parts: list[ViewEvents]) -> ViewEvents
         id_hash=np.concatenate(id_hashes) if id_hashes else None,
         inputs=tuple(map(concatenate, zip(*(part.inputs for part in parts), strict=True))),
         conditions=tuple(map(np.concatenate, zip(*(part.conditions for part in parts), strict=True))),
-        rejected={},
+        rejected=rejected,
         refused=none,
     )
 

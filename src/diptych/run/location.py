@@ -1,8 +1,11 @@
-"""Where the history of a source is: files, a table of a database, or a frame in memory."""
+"""Where the history of a source is: files, a table of a database, a frame in memory, or what ingestion records."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import pyarrow as pa
 
 from diptych.run.errors import BadHistory
 
@@ -40,4 +43,28 @@ class Frame:
     data: Any
 
 
-Location: TypeAlias = Files | DatabaseTable | Frame
+@dataclass(frozen=True, slots=True)
+class RecordedRows:
+    """What ingestion has recorded of a source: Parquet files, and rows that are in none yet.
+
+    ``since`` (microseconds) is when that began; None: nothing was recorded.
+    """
+
+    files: tuple[str, ...]
+    fresh: pa.Table | None
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """A history that ingestion records, behind an imported one as far as that was known before the recording began.
+
+    ``recorded`` is asked each time the history is opened; where there is neither, the history is empty. Rows of a
+    stream have the columns ``_partition`` and ``_offset``.
+    """
+
+    recorded: Callable[[], RecordedRows]
+    imported: "Files | DatabaseTable | Frame | None" = None
+
+
+Location: TypeAlias = Files | DatabaseTable | Frame | Recorded

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from diptych.ground.instants import EARLIEST
 from diptych.ground.ledger import Progress, Watcher, unwatched
-from diptych.serve.ingest import Delivery, IngestError, Ingestor, PositionMoved
+from diptych.serve.batches import IngestError
+from diptych.serve.ingest import Delivery, Ingestor, PositionMoved
 from diptych.serve.ingested import Ingested
 from diptych.serve.positions import Position, Positions
 from diptych.serve.stream import Stream
@@ -69,7 +70,11 @@ class Consumer:
         self._rest(partition, position)
 
     def _start(self, partition: str) -> Position:
-        """The stored position, taken over by this consumer without touching its instant of commit."""
+        """The stored position, taken over by this consumer without touching its instant of commit.
+
+        Batches in doubt are settled first: they may be what stands between the position and what was applied.
+        """
+        self.ingestor.settle(self.source, look=True)
         now = EARLIEST if self.ingestor.replay else self.ingestor.now()
         held = self.positions.register(self.source, partition, Position(self.start, now, self.name))
         mine = Position(held.offset, held.committed_at, self.name)

@@ -5,15 +5,17 @@ half way is simply offered again. Folding comes after the appends and is optiona
 for a while, and no event is lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from diptych.admit.door import Checked, MissingColumn, check, check_rows
+from diptych.admit.door import Checked, MissingColumn, check
 from diptych.admit.identity import Positions as RowPositions
 from diptych.admit.project import project
 from diptych.ground.errors import DiptychError
@@ -22,23 +24,20 @@ from diptych.plan.nodes import Registry, Source, View
 from diptych.rows.python import rows_of
 from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Blocks, Target, blocks_of
+from diptych.serve.batches import Batch, IngestError, Raw, past_door
 from diptych.serve.clock import Clock, system_clock
 from diptych.serve.folding import Folder, Grown
 from diptych.serve.ingested import Ingested
 from diptych.serve.live import LiveVersions
 from diptych.serve.positions import Position, Positions
 from diptych.serve.quarantine import CountsOnly, Quarantine, Rejected, as_json
+from diptych.serve.recording.journal import Logged
+from diptych.serve.recording.recorder import Recorder
+from diptych.serve.recording.rows import Origin, recorded_rows
+from diptych.serve.recording.segments import ARRIVED_AT, OFFSET
+from diptych.serve.recording.settling import Noted, Settling
 from diptych.serve.stores.protocol import KeyValueStore
 from diptych.serve.tombstones import Graveyard
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Batch: TypeAlias = "pa.Table | pa.RecordBatch | pd.DataFrame | Sequence[Mapping[str, Any]]"
-
-
-class IngestError(DiptychError):
-    """Rows that cannot be taken in at all: an unknown source, or no identity."""
 
 
 class PositionMoved(DiptychError):
@@ -62,7 +61,8 @@ class Ingestor:
     ``clock`` stamps ``known_at``; None is the server's. With ``replay`` the instant at which history knew each row is
     taken from the source's declared column instead; batches of one source must then come in the order of it. With
     ``live`` the live versions are fed, whatever ``registry`` holds, each past the door of its own source; what is
-    counted and quarantined is ``registry``'s.
+    counted and quarantined is ``registry``'s. A ``recorder`` writes down what is taken in before it is applied; where it
+    cannot, the batch fails with RecordingError and nothing of it is applied.
     """
 
     registry: Registry
@@ -73,7 +73,9 @@ class Ingestor:
     quarantine: Quarantine = field(default_factory=CountsOnly)
     folder: Folder | None = None
     live: LiveVersions | None = None
+    recorder: Recorder | None = None
     _known: dict[str, int] = field(default_factory=dict)
+    _adopted: set[str] = field(default_factory=set)
 
     @cached_property
     def _graveyard(self) -> Graveyard:
@@ -102,6 +104,7 @@ class Ingestor:
                 f"source {source!r} declares no event_id, so a pushed row has no identity and its repeat would count "
                 "twice: declare one, or feed the source from a stream, whose positions are ids"
             )
+        self.settle(source)
         return self._take(declared, rows, None)[0]
 
     def deliver(self, source: str, rows: Batch, delivery: Delivery) -> tuple[Ingested, Position]:
@@ -111,6 +114,29 @@ class Ingestor:
         harmless, and the position is the other's.
         """
         return self._take(self._source(source), rows, delivery)
+
+    def settle(self, source: str, *, look: bool = False) -> None:
+        """Find out about batches of a source that were logged and not confirmed, before a position is read.
+
+        Those of dead processes are looked for the first time, and with ``look`` again.
+        """
+        recorder = self.recorder
+        if recorder is None:
+            return
+        if look or source not in self._adopted:
+            recorder.adopt(source)
+            self._adopted.add(source)
+        if recorder.in_doubt(source):
+            declared = self._source(source)
+            positions = Positions(self.store, self.addresses)
+
+            def blocks(noted: Noted, logged: Logged) -> list[Blocks]:
+                return self._blocks_again(declared, noted, logged)
+
+            def apply(noted: Noted, blocks: Sequence[Blocks]) -> None:
+                self._apply_again(source, noted, blocks)
+
+            Settling(recorder, declared, positions, blocks, apply).run()
 
     def now(self) -> int:
         """The instant that stamps what is taken in now."""
@@ -125,7 +151,7 @@ class Ingestor:
 
     def _take(self, source: Source, rows: Batch, delivery: Delivery | None) -> tuple[Ingested, Position]:
         now = system_clock() if self.replay else self.now()
-        checked, raw = _checked(source, rows, None if self.replay else now, delivery)
+        checked, raw = past_door(source, rows, None if self.replay else now, *_place(delivery))
         following = self._following(checked, now, delivery)
         live = None if self.live is None else self.live.targets(source.name, now)
         targets = _fed(self._targets[source.name], live)
@@ -139,8 +165,9 @@ class Ingestor:
                 keyless[view.name] = {str(reason): count for reason, count in events.rejected.items()}
                 self._keep_keyless(view, raw, events.refused, now)
         self._keep_rejected(checked, now)
-        beside = self._beside(live or {}, targets, rows, now, delivery)
-        grown = self._append(source.name, [*blocks, *beside], delivery, following)
+        beside, judged = self._beside(live or {}, targets, rows, now, delivery)
+        with self._recorded([checked, *judged], now, delivery, following):
+            grown = self._append(source.name, [*blocks, *beside], delivery, following)
         self._known[source.name] = max(following.committed_at, self._known.get(source.name, EARLIEST))
         folded = self._folder.fold_grown(source, grown, self._known[source.name])
         done = Ingested(
@@ -164,27 +191,85 @@ class Ingestor:
         rows: Batch,
         now: int,
         delivery: Delivery | None,
-    ) -> list[Blocks]:
-        """The blocks of the live versions that the registry does not hold, each past the door of its own source."""
+    ) -> tuple[list[Blocks], list[Checked]]:
+        """The blocks of the live versions that the registry does not hold, and the verdicts of their own doors."""
         found: list[Blocks] = []
+        judged: list[Checked] = []
         held = {target.prefix for target in own}
         for door, targets in live.items():
             others = [target for target in targets if target.prefix not in held]
             if not others:
                 continue
             try:
-                checked, _ = _checked(door, rows, None if self.replay else now, delivery)
+                checked, _ = past_door(door, rows, None if self.replay else now, *_place(delivery))
             except MissingColumn as error:
                 # What is served must not stop for a version that asks for more than the stream brings.
                 assert self.live is not None
                 for target in others:
                     self.live.mark_broken(target.view, str(error))
                 continue
-            tombstones = self._graveyard.of(target.view.entity.name for target in others)
-            for target in others:
-                events, stones = project(target.view, checked), tombstones[target.view.entity.name]
-                found.append(blocks_of(target, events, max(now, system_clock()), stones))
+            judged.append(checked)
+            found += self._blocks(others, checked, now)
+        return found, judged
+
+    def _blocks(self, targets: Sequence[Target], checked: Checked, now: int) -> list[Blocks]:
+        tombstones = self._graveyard.of(target.view.entity.name for target in targets)
+        return [
+            blocks_of(
+                target, project(target.view, checked), max(now, system_clock()), tombstones[target.view.entity.name]
+            )
+            for target in targets
+        ]
+
+    @contextmanager
+    def _recorded(
+        self, judged: Sequence[Checked], now: int, delivery: Delivery | None, following: Position
+    ) -> Iterator[None]:
+        """Around the appends of a batch: it is logged before them and confirmed after; an error leaves it in doubt."""
+        source = judged[0].source
+        origin = None if delivery is None else Origin(delivery.partition, delivery.offset)
+        table = None if self.recorder is None else recorded_rows(judged, origin)
+        if self.recorder is None or table is None:
+            yield
+            return
+        noted = Noted(now)
+        if delivery is not None:
+            noted = Noted(now, delivery.partition, delivery.offset, delivery.position, following)
+        entry = self.recorder.log(source.name, table, noted.encode(), _first(table))
+        try:
+            yield
+        except BaseException:
+            self.recorder.doubt(entry)
+            raise
+        self.recorder.confirm(entry)
+
+    def _blocks_again(self, source: Source, noted: Noted, logged: Logged) -> list[Blocks]:
+        """What a logged batch appends to the versions that were live when it was taken in, stamped as it was then."""
+        if self.live is None:
+            doors: Mapping[Source, tuple[Target, ...]] = {source: self._targets[source.name]}
+        else:
+            doors = self.live.targets(source.name, noted.taken_at)
+        table = logged.table()
+        arrivals = table[ARRIVED_AT].cast(pa.int64()).to_numpy()
+        positions = None
+        if noted.partition is not None:
+            offsets = table[OFFSET].to_numpy()
+            positions = RowPositions(noted.partition, np.zeros(len(offsets), np.int64), offsets)
+        found: list[Blocks] = []
+        for door, targets in doors.items():
+            with suppress(MissingColumn):  # that version was marked broken when the batch was taken in
+                checked = check(door, table, arrived_at=arrivals, positions=positions)
+                found += self._blocks(targets, checked, noted.taken_at)
         return found
+
+    def _apply_again(self, source: str, noted: Noted, blocks: Sequence[Blocks]) -> None:
+        """Append a batch that landed in part; a position that another consumer moved meanwhile is left where it is."""
+        if noted.partition is None or noted.before is None or noted.after is None:
+            self._append(source, blocks, None, Position(0, EARLIEST))
+            return
+        delivery = Delivery(noted.partition, noted.offset, noted.before, noted.before.consumer)
+        with suppress(PositionMoved):
+            self._append(source, blocks, delivery, noted.after)
 
     def _following(self, checked: Checked, now: int, delivery: Delivery | None) -> Position:
         """The position after a batch; nothing that comes later becomes known before its instant of commit."""
@@ -245,10 +330,15 @@ class Ingestor:
                 [Rejected(name, row.pop("reason"), row.pop("detail"), now, as_json(row)) for row in rows]
             )
 
-    def _keep_keyless(self, view: View, raw: "_Raw", refused: "np.ndarray[Any, Any]", now: int) -> None:
+    def _keep_keyless(self, view: View, raw: "Raw", refused: "np.ndarray[Any, Any]", now: int) -> None:
         detail = f"view {view.name!r}: no key of entity {view.entity.name!r} in {', '.join(view.on)}"
         kept = [Rejected(view.source.name, "no_entity", detail, now, as_json(row)) for row in raw.rows(refused)]
         self.quarantine.put(kept)
+
+
+def _first(table: pa.Table) -> int:
+    """When the first row of a recorded batch became known (microseconds)."""
+    return int(pc.min(table[ARRIVED_AT]).cast(pa.int64()).as_py())
 
 
 def _fed(targets: tuple[Target, ...], live: Mapping[Source, tuple[Target, ...]] | None) -> tuple[Target, ...]:
@@ -259,50 +349,5 @@ def _fed(targets: tuple[Target, ...], live: Mapping[Source, tuple[Target, ...]] 
     return tuple(target for target in targets if target.prefix in prefixes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """The rows as they came."""
-
-    given: "pa.Table | Sequence[Mapping[str, Any]]"
-
-    def rows(self, numbers: "np.ndarray[Any, Any]") -> list[dict[str, Any]]:
-        if isinstance(self.given, pa.Table):
-            return rows_of(self.given.take(pa.array(numbers)))
-        return [dict(self.given[number]) for number in numbers.tolist()]
-
-
-def _checked(source: Source, rows: Batch, arrived_at: int | None, delivery: Delivery | None) -> tuple[Checked, _Raw]:
-    rows = _rows(source, rows)
-    positions = None if delivery is None else _positions(delivery, len(rows))
-    if isinstance(rows, pa.Table):
-        return check(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
-    return check_rows(source, rows, arrived_at=arrived_at, positions=positions), _Raw(rows)
-
-
-def _rows(source: Source, rows: Any) -> "pa.Table | Sequence[Mapping[str, Any]]":
-    """The batch as a table or a list of rows; one row alone is a batch of one. Raises IngestError."""
-    if isinstance(rows, pa.Table):
-        return rows
-    if isinstance(rows, pa.RecordBatch):
-        return pa.Table.from_batches([rows])
-    if isinstance(rows, Mapping):
-        return [rows]
-    if hasattr(rows, "iloc"):
-        return pa.Table.from_pandas(rows, preserve_index=False)
-    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
-        raise IngestError(
-            f"source {source.name!r}: a batch is a list of dicts, a pandas frame or a pyarrow table, not a "
-            f"{type(rows).__name__}"
-        )
-    wrong = [number for number, row in enumerate(rows) if not isinstance(row, Mapping)]
-    if wrong:
-        raise IngestError(
-            f"source {source.name!r}: row {wrong[0]} of the batch is a {type(rows[wrong[0]]).__name__}, not a dict of "
-            "columns; nothing of this batch was taken in"
-        )
-    return rows
-
-
-def _positions(delivery: Delivery, count: int) -> RowPositions:
-    offsets = np.arange(delivery.offset, delivery.offset + count, dtype=np.int64)
-    return RowPositions(delivery.partition, np.zeros(count, np.int64), offsets)
+def _place(delivery: Delivery | None) -> tuple[str | None, int]:
+    return (None, 0) if delivery is None else (delivery.partition, delivery.offset)

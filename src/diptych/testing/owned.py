@@ -136,7 +136,7 @@ def _small(view: View, target: Target, failure: Failure, seconds: float, clock: 
     case = failure.case
     question = case.questions[0] if failure.difference is None else failure.difference.question
     differs = differs_from_judge(view, feature, target)
-    if failure.alone and differs(case.history, question):  # type: ignore[arg-type]
+    if failure.alone is not False and differs(case.history, question):  # type: ignore[arg-type]
         small = smallest(view, case.history, question, differs, seconds=seconds, clock=clock)
     else:
         small = Smallest(tuple(dict(row) for row in case.history), question, 0, False)

@@ -12,6 +12,7 @@ from diptych.plan.nodes import View
 from diptych.testing.boundaries.cast import identifier, own_columns
 from diptych.testing.boundaries.pools import filling, fits
 from diptych.testing.cases.case import Question
+from diptych.testing.example import rows_of
 from diptych.testing.narrow import only
 from diptych.testing.oracle import Judged, differences
 from diptych.testing.targets.target import Target
@@ -72,11 +73,12 @@ def smallest(
 ) -> Smallest:
     """The smallest history found for which ``differs`` still holds; it must hold for the history given.
 
+    Instants in rows may be datetimes; in what is left, and in what is tried, they are int microseconds.
     Rows are taken away first (those of other entities and outside every window at once), then columns are emptied or
     given the simplest value, then ids are told apart and arrivals moved to the event's own time. An exception of
     ``differs`` is the caller's.
     """
-    search = _Search(differs, question, [dict(row) for row in history], tries, clock() + seconds, clock)
+    search = _Search(differs, question, rows_of(view, history), tries, clock() + seconds, clock)
     done = True
     try:
         for guess in _guesses(view, search.rows, question):

@@ -119,11 +119,17 @@ def spans_of(view: View) -> list[int]:
 
 @st.composite
 def histories(
-    draw: st.DrawFn, view: View, max_size: int = 16, representatives: Sequence[Mapping[str, Any]] = ()
+    draw: st.DrawFn,
+    view: View,
+    max_size: int = 16,
+    representatives: Sequence[Mapping[str, Any]] = (),
+    *,
+    arrivals: bool = True,
 ) -> list[Row]:
     """Raw rows of a view's source: colliding times, hop and window edges, delays, copies, rows to refuse.
 
-    Most rows hold what one of the ``representatives`` holds, where there are any: rows that the view takes in.
+    Most rows hold what one of the ``representatives`` holds, where there are any: rows that the view takes in. With
+    ``arrivals`` a quarter of the histories say in ``arrived_at`` when the store accepted some or all rows.
     """
     source = view.source
     spans = spans_of(view) or [HOUR]
@@ -139,7 +145,17 @@ def histories(
             known_good = representatives and draw(st.integers(0, 3)) > 0
             like = draw(st.sampled_from(representatives)) if known_good else None
             rows.append(_fresh(draw, view, anchor, keys, offset, like))
+    if arrivals and draw(st.integers(0, 3)) == 3:
+        every = draw(st.booleans())
+        rows = [row | _arrival(draw, view, row, offset) if every or draw(st.booleans()) else row for row in rows]
     return draw(st.permutations(rows)) if draw(st.booleans()) else rows
+
+
+def _arrival(draw: st.DrawFn, view: View, row: Row, offset: st.SearchStrategy[int]) -> Row:
+    """When the store accepted a row: around its time and around when it declares to be known."""
+    declared = [row[name] for name in (view.source.timestamp, view.source.known_at) if name and row[name] is not None]
+    near = st.sampled_from(declared) if declared else st.sampled_from(ANCHORS)
+    return {"arrived_at": min(LATEST, max(EARLIEST, draw(near) + draw(offset)))}
 
 
 def _offsets(spans: Sequence[int]) -> st.SearchStrategy[int]:
@@ -285,7 +301,9 @@ def _edges(view: View, row: Mapping[str, Any]) -> list[int]:
     """When a raw row becomes visible to the view's windows, and when it leaves each of them."""
     source = view.source
     ts = EARLIEST if source.timestamp is None else row[source.timestamp]
-    known = row.get("arrived_at", ts if source.known_at is None else row[source.known_at])
+    known = row.get("arrived_at")
+    if known is None:
+        known = ts if source.known_at is None else row[source.known_at]
     if ts is None or known is None:
         return []
     windows = {reduction.window for reduction in view.reductions if not reduction.window.lifetime}

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from diptych.check.findings import Cause, Checked, Run
+from diptych.check.findings import Cause, Checked, Example, Run
 from diptych.check.report import features, html
 from diptych.check.report.overview import verdict
 from tests.check.report.samples import (
@@ -217,3 +217,30 @@ def test_a_check_that_failed_without_a_mismatch_is_told_with_cause_and_code() ->
     assert "two at one instant offline 1, kernel 2 def test_it(): ..." in said
     assert "✗ boundaries on kernel" in said
     assert "and 1 failed check in 1 feature" in said
+
+
+COPY = simulated((output("v", "f", 10, mismatches=1, causes={Cause.TIE: 1}),), kind="copy", sides=("sql", "python"))
+
+
+def test_the_checks_of_a_feature_stand_in_one_row_even_where_only_a_copy_was_compared() -> None:
+    [row] = features.rows(run(COPY, checks=(CHECK,)))
+    assert row.sides == ("sql", "python")
+    assert row.cells["kernel"].passed
+    both = features.rows(run(COPY, EQUAL, checks=(CHECK,)))
+    assert [(row.sides, list(row.cells)) for row in both] == [
+        (("sql", "python"), []),
+        (("offline", "online"), ["kernel"]),
+    ]
+
+
+def test_features_that_were_only_checked_are_not_said_to_agree() -> None:
+    said = Page(html(run(checks=(CHECK,)))).said
+    assert "1 feature passed every check" in said
+    assert "agree" not in said
+
+
+def test_code_that_is_too_long_is_cut_and_the_page_says_so() -> None:
+    example = Example(output="v__f", cause=Cause.TIE, detail="", rows=10**5, code="x = 1\n" * 10**6)
+    text = html(run(simulated((output("v", "f", 10),), examples=(example,))))
+    assert len(text.encode()) < 100_000
+    assert "The first 20,000 of 6,000,000 characters; the run's file has them all." in Page(text).said

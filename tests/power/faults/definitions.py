@@ -75,6 +75,7 @@ FAULTS = (
     fault(
         "stale manifest", "online", "One serving process still runs last week's definitions, with shorter windows.", OTHER,
         _stale_manifest,
+        shows="till_sales",
     ),
     fault(
         "state of another version", "online", "States written by the last version's condition are read by the new one.",
@@ -83,9 +84,11 @@ FAULTS = (
     fault(
         "derived column of another version", "online", "The formula of a derived column was changed on one side only.",
         OTHER | {Cause.ARITHMETIC}, _other_share,
+        shows="checkout:1",
     ),
     fault(
         "ttl ignored", "offline", "Serving forgets a customer after two days, training never does.",
         OTHER | {Cause.EXPIRED_STATE}, offline_view(with_windows(_no_ttl, "customer_visits")),
+        shows="customer_visits",
     ),
 )  # fmt: skip

@@ -91,5 +91,6 @@ FAULTS = (
     fault(
         "backfill and stream overlap", "online", "The stream is replayed from before the cut of the backfill, without ids.",
         TWICE, _overlapping,
+        shows="customer_visits",
     ),
 )  # fmt: skip

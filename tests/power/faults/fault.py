@@ -35,7 +35,8 @@ class Fault:
     """One skew: ``mistake`` says in a sentence how a team comes by it, ``side`` which side it breaks.
 
     ``causes`` are those that a diagnosis may rightly name, decided from what the fault is before any diagnosis was seen.
-    ``slow``: planted in the kernel's loops, which then run as plain Python.
+    ``slow``: planted in the kernel's loops, which then run as plain Python. ``shows`` is a view (or service) in which it
+    shows, for a quick look.
     """
 
     name: str
@@ -44,14 +45,24 @@ class Fault:
     causes: frozenset[Cause]
     plant: Plant
     slow: bool = False
+    shows: str = "shop_sales"
 
     def __str__(self) -> str:
         return self.name
 
 
-def fault(name: str, side: str, mistake: str, causes: set[Cause], plant: Plant, *, slow: bool = False) -> Fault:
+def fault(
+    name: str,
+    side: str,
+    mistake: str,
+    causes: set[Cause],
+    plant: Plant,
+    *,
+    slow: bool = False,
+    shows: str = "shop_sales",
+) -> Fault:
     """A fault of the catalogue."""
-    return Fault(name, side, mistake, frozenset(causes), plant, slow)
+    return Fault(name, side, mistake, frozenset(causes), plant, slow, shows)
 
 
 @contextmanager

@@ -73,6 +73,7 @@ FAULTS = (
     fault(
         "keys run together", "online", "Composite keys are joined without a separator: ('a', 'b1') is ('ab', '1').", KEY,
         _written(lambda value: value, length=False),
+        shows="till_sales",
     ),
     fault(
         "keys in lower case", "online", "The serving layer lower-cases names, and two entities share a state.", KEY,
@@ -81,16 +82,20 @@ FAULTS = (
     fault(
         "keys trimmed in requests", "online", "A web form strips blanks that are part of the key.", KEY,
         _asked(String, str.strip),
+        shows="till_sales",
     ),
     fault(
         "integers through floats", "online", "JSON reads large customer numbers as floats, and they lose their last digit.",
         KEY, _asked(Int64, lambda item: int(float(item))),
+        shows="customer_visits",
     ),
     fault(
         "integers padded", "online", "The request spells customer 12 as '0012', the stream as '12'.", KEY, _padded,
+        shows="customer_visits",
     ),
     fault(
         "roles swapped", "online", "The service looks up the customer as the referrer, and the other way round.",
         KEY | {Cause.OTHER_DEFINITION}, _roles_swapped,
+        shows="checkout:1",
     ),
 )  # fmt: skip

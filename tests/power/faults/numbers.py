@@ -104,6 +104,7 @@ FAULTS = (
     fault(
         "overflow wraps", "online", "A sum of int64 wraps in silence where the warehouse says that it overflowed.", SUMS,
         online_code(_narrow_sums),
+        shows="customer_visits",
     ),
     fault(
         "money through binary fractions", "online", "`int(float(amount) * 100)` loses a cent now and then.",
@@ -120,5 +121,6 @@ FAULTS = (
     fault(
         "weekday off by one", "offline", "Sunday is 0 in one calendar and 7 in the other.", SUMS | {Cause.FILTER},
         offline_sql(r"ISODOW\(", "DAYOFWEEK("),
+        shows="till_sales",
     ),
 )  # fmt: skip

@@ -201,6 +201,7 @@ FAULTS = (
     fault(
         "fold drops a tile", "online", "A fold throws the oldest tile away while a window still reaches it.",
         FOLD | {Cause.EXPIRED_STATE}, folds(_loses_its_oldest_tile, backfilled=True),
+        shows="customer_visits",
     ),
     fault(
         "fold doubles records", "online", "A fold counts records into tiles and leaves them raw, without their mark.", FOLD,
@@ -209,6 +210,7 @@ FAULTS = (
     fault(
         "fold doubles a tile", "online", "Two folds at once: a tile is written twice.", FOLD,
         folds(_doubles_a_tile, backfilled=True),
+        shows="customer_visits",
     ),
     fault(
         "tile misaligned", "online", "Tiles are named by their end on one side and by their start on the other.",
@@ -228,10 +230,12 @@ FAULTS = (
     fault(
         "expiry short of the window", "online", "The time to live of keys was set when windows were shorter.",
         {Cause.EXPIRED_STATE}, _short_expiry,
+        shows="till_sales",
     ),
     fault(
         "keys evicted", "online", "The server is short of memory and evicts keys in silence.",
         MISSING | {Cause.EXPIRED_STATE}, _evicted,
+        shows="till_sales",
     ),
     fault(
         "acknowledged appends lost", "online", "A failover loses writes that were acknowledged.", MISSING,
@@ -248,9 +252,11 @@ FAULTS = (
     fault(
         "an offset skipped", "online", "A consumer commits the next offset and reads on after it: one row each time.",
         MISSING, _offset_skipped,
+        shows="customer_visits",
     ),
     fault(
         "consumer behind", "online", "The consumer is an hour behind, and nobody looks at its lag.",
         {Cause.STALE_INGESTION}, _behind,
+        shows="customer_visits",
     ),
 )  # fmt: skip

@@ -55,18 +55,22 @@ FAULTS = (
     fault(
         "request time on the local clock", "online", "A serving host in Berlin asks with its naive local `now()`.", ZONE,
         asked_at(lambda t: t + HOUR),
+        shows="customer_visits",
     ),
     fault(
         "calendar in UTC", "offline", "Weekends are taken from the UTC date, as the session's zone has it.", ZONE,
         offline_sql("TIMEZONE\\('America/New_York'", "TIMEZONE('UTC'"),
+        shows="till_sales",
     ),
     fault(
         "seconds for milliseconds", "online", "A producer changes its timestamps to another unit; all lie in 1970.",
         UNIT, online_events(_in_1970),
+        shows="customer_visits",
     ),
     fault(
         "time in whole seconds", "online", "The stream's timestamps are cut to seconds; the warehouse keeps them whole.",
         UNIT, online_events(_whole_seconds),
+        shows="customer_visits",
     ),
     fault(
         "recency in milliseconds", "online", "One side counts seconds, the other milliseconds.", UNIT,
@@ -79,14 +83,17 @@ FAULTS = (
     fault(
         "arrival for event time", "online", "The stream processor windows by processing time.", LATE,
         online_events(_when_it_arrived),
+        shows="customer_visits",
     ),
     fault(
         "stamped early", "online", "The ingesting host's clock is five minutes behind, so events look known too soon.",
         SKEW, _stamped(-5 * MINUTE),
+        shows="customer_visits",
     ),
     fault(
         "stamped late", "online", "The ingesting host's clock is five minutes ahead, so fresh events are not seen yet.",
-        SKEW | {Cause.STALE_INGESTION}, _stamped(5 * MINUTE),  # seen five minutes late is also what staleness is
+        SKEW | {Cause.STALE_INGESTION}, _stamped(5 * MINUTE),  # seen five minutes late is also what staleness is,
+        shows="customer_visits",
     ),
     fault(
         "answers from a cache", "online", "Somebody puts a cache of ten minutes before the store.",

@@ -179,10 +179,12 @@ FAULTS = (
     fault(
         "-0.0 beside 0.0", "online", "Values are told apart by their bits, so a negative zero is another value.",
         {Cause.ARITHMETIC, Cause.FLOAT_ROUNDING}, _negative_zero,
+        shows="till_sales",
     ),
     fault(
         "text cut", "online", "A column of four characters in the stream's schema cuts longer text in silence.", TEXT,
         online_events(_cut),
+        shows="till_sales",
     ),
     fault(
         "vocabulary folded", "online", "A client lower-cases words of a vocabulary in which case matters.", TEXT,

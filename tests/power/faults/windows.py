@@ -67,18 +67,22 @@ FAULTS = (
     fault(
         "tail open in SQL", "offline", "`event_time > request_time - interval` where the definition says `>=`.", ENDS,
         offline_view(with_windows(lambda w: _longer(w, -1))),
+        shows="till_sales",
     ),
     fault(
         "tail open in the read loop", "online", "`>` for `>=` where a read finds the last record of a window.", ENDS,
         kernel("point", "words[rows[stop] + TS] >= edge:", "words[rows[stop] + TS] > edge:"), slow=True,
+        shows="till_sales",
     ),
     fault(
         "tail a microsecond long in serving", "online", "`>=` on the instant before: an off by one at the tail.", ENDS,
         online_view(with_windows(lambda w: _longer(w, 1))),
+        shows="till_sales",
     ),
     fault(
         "hop off by one", "online", "Serving keeps one tile too many: the tail lies one hop further back.", GRID,
         online_view(with_windows(_hop_more)),
+        shows="till_sales",
     ),
     fault(
         "hop of a neighbour", "online", "Six-hour windows move by the hop of the daily ones beside them.", GRID,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from diptych.ground.expression import Call, Expression, Literal, Op
-from diptych.ground.values import Bool, Float64
+from diptych.ground.values import Bool, Float64, String
 from diptych.plan.nodes import Feature, Kind, Reduction, View, Window
 
 Rewrite = Callable[[Call], Expression]
@@ -100,9 +100,7 @@ def in_zone(zone: str) -> Rewrite:
     def change(call: Call) -> Expression:
         if zone_of(call) in (None, zone):
             return call
-        named = call.args[1]
-        assert isinstance(named, Literal)
-        return replace(call, args=(call.args[0], replace(named, value=zone)))
+        return replace(call, args=(call.args[0], Literal(zone, String(len(zone.encode())))))
 
     return change
 

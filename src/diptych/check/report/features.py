@@ -122,7 +122,11 @@ class Row:
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """One row for each feature that was compared or checked: the worst first, then as they came."""
+    """One row for each feature that was compared or checked: the worst first, then as they came.
+
+    A feature that was compared under several names of the two sides has a row for each; its checks are in the one of
+    the usual names where there is one, else in the first.
+    """
     outputs: dict[tuple[str, str, tuple[str, str]], list[OutputFindings]] = {}
     for findings in run.findings:
         for output in findings.outputs:
@@ -131,7 +135,10 @@ def rows(run: Run) -> tuple[Row, ...]:
     checks: dict[tuple[str, str], list[Checked]] = {}
     for check in run.checks:
         checks.setdefault((check.view, check.feature), []).append(check)
-    keys = dict.fromkeys([*outputs, *((view, feature, SIDES) for view, feature in checks)])
+    compared = {(group, name): named for group, name, named in reversed(outputs)}
+    compared |= {(group, name): SIDES for group, name, named in outputs if named == SIDES}
+    home = {feature: compared.get(feature, SIDES) for feature in checks}
+    keys = dict.fromkeys([*outputs, *((*feature, named) for feature, named in home.items())])
     found = [
         Row(
             group=group,
@@ -139,7 +146,7 @@ def rows(run: Run) -> tuple[Row, ...]:
             sides=named,
             anchor=f"feature-{number}",
             outputs=tuple(outputs.get((group, name, named), ())),
-            cells=_cells(checks.get((group, name), ())) if named == SIDES else {},
+            cells=_cells(checks[group, name]) if home.get((group, name)) == named else {},
         )
         for number, (group, name, named) in enumerate(keys, 1)
     ]

@@ -127,6 +127,7 @@ def ran(run: Run) -> list[tuple[str, str]]:
     since = [at for findings in run.findings if isinstance(at := findings.facts.get("since"), int)]
     until = [at for findings in run.findings if isinstance(at := findings.facts.get("until"), int)]
     targets = [*(check.target for check in run.checks), *_listed(run.findings, "targets")]
+    installed = {"diptych": run.version} | run.versions
     versions = {name: str(version) for f in run.findings for name, version in _dict(f.facts.get("versions")).items()}
     found = [
         ("Suites", ", ".join(run.suites)),
@@ -135,7 +136,7 @@ def ran(run: Run) -> list[tuple[str, str]]:
         ("Seed", "" if run.seed is None else str(run.seed)),
         (
             "Versions",
-            ", ".join(f"{name} {version}" for name, version in ({"diptych": run.version} | run.versions).items()),
+            ", ".join(f"{name} {version}" for name, version in installed.items() if version),
         ),
         ("Definitions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("Begun", f"{words.instant(run.begun_at)[:19]} UTC"),

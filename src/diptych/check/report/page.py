@@ -42,6 +42,11 @@ class Group:
     whole: Row | None
     rows: tuple[Row, ...]
 
+    @property
+    def compared(self) -> int:
+        """Values compared."""
+        return sum(row.compared for row in self.rows)
+
 
 def html(run: Run) -> str:
     """The page; everything that comes from data is escaped."""

@@ -41,7 +41,7 @@ from diptych.plan.nodes import Field, Source, View
 RAW = "raw"
 """The relation of raw rows: the declared columns, decimals as unscaled integers, instants as microseconds."""
 ARRIVED_AT = "arrived_at"
-"""A column of ``raw``, if the history has it, that outranks the declared ``known_at``."""
+"""A column of ``raw``, if the history has it, that outranks the declared ``known_at`` and takes its place."""
 
 
 def door(view: View, dialect: Dialect, *, arrived: bool) -> list[Step]:
@@ -89,15 +89,21 @@ def positive_zero(value: Sql, dialect: Dialect) -> Sql:
 
 def _admitted(source: Source, dialect: Dialect, arrived: bool) -> exp.Select:
     fields = [*source.columns, *([Field(ARRIVED_AT, Timestamp())] if arrived else [])]
-    checks = [check for field in fields for check in _checks(field, source, dialect)]
-    return select(
-        [(f.name, column("source", f.name)) for f in fields], "source", where=[*checks, *_timely(source, arrived)]
-    )
+    checks = [check for field in fields for check in _checks(field, source, dialect, arrived)]
+    columns: list[tuple[str, Sql]] = [(field.name, column("source", field.name)) for field in fields]
+    if arrived and source.known_at is not None:
+        # From here on the declared column says when the row was known, which is when it arrived.
+        known = _instants(source, "source", arrived)[1]
+        kept = [(name, known if name == source.known_at else value) for name, value in columns]
+        columns = [(name, value) for name, value in kept if name != ARRIVED_AT]
+    return select(columns, "source", where=[*checks, *_timely(source, arrived)])
 
 
-def _checks(field: Field, source: Source, dialect: Dialect) -> Iterator[Sql]:
+def _checks(field: Field, source: Source, dialect: Dialect, arrived: bool) -> Iterator[Sql]:
     value = column("source", field.name)
     needed = not field.type.nullable or field.name in (source.timestamp, source.event_id)
+    if arrived and field.name == source.known_at:
+        needed = False  # the time of arrival stands for it
     if needed:
         yield not_null(value)
     for check in _range_checks(field, value, dialect):
@@ -151,6 +157,11 @@ def _instants(source: Source, relation: str, arrived: bool) -> tuple[Sql, Sql]:
     return ts, coalesce(column(relation, ARRIVED_AT), known) if arrived else known
 
 
+def _apart(source: Source, arrived: bool) -> bool:
+    """Whether the time of arrival, once judged, is still a column of its own: it is where none is declared."""
+    return arrived and source.known_at is None
+
+
 def _timely(source: Source, arrived: bool) -> Iterator[Sql]:
     if source.known_at is not None:
         _, known = _instants(source, "source", arrived)
@@ -166,7 +177,7 @@ def _timely(source: Source, arrived: bool) -> Iterator[Sql]:
 
 def _derived(source: Source, dialect: Dialect, arrived: bool) -> Iterator[Step]:
     """One step for each round of derived columns whose inputs are all there already."""
-    names = [*(field.name for field in source.columns), *([ARRIVED_AT] if arrived else [])]
+    names = [*(field.name for field in source.columns), *([ARRIVED_AT] if _apart(source, arrived) else [])]
     waiting, last, round_ = list(source.derive), "admitted", 1
     while waiting:
         ready = list(_independent(waiting))
@@ -196,7 +207,7 @@ def _over(expression: Expression, relation: str, dialect: Dialect) -> Sql:
 
 def _kept(view: View, dialect: Dialect, last: str, arrived: bool) -> exp.Select:
     source = view.source
-    ts, known = _instants(source, last, arrived)
+    ts, known = _instants(source, last, _apart(source, arrived))
     columns: list[tuple[str, Sql]] = [("entity", column("entities", "entity")), ("ts", ts), ("known_at", known)]
     if source.event_id is not None:
         columns.append(("event_id", column(last, source.event_id)))

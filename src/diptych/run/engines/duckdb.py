@@ -16,7 +16,6 @@ from diptych.plan.nodes import Derived, Feature, View
 from diptych.run.columns import Array, as_declared
 from diptych.run.engine import ROW_ID
 from diptych.run.engines.duckdb_open import open_history, session
-from diptych.run.engines.duckdb_scan import arrived, scan
 from diptych.run.errors import BadHistory, BadSpine, Overflow
 from diptych.run.frames import to_arrow
 from diptych.run.location import Location
@@ -73,10 +72,9 @@ class DuckDBEngine:
     def show_sql(self, view: View, history: Location, features: Sequence[str] | None = None) -> str:
         """The statements that ``compute`` runs, as text."""
         with self.connection() as connection:
-            opened = open_history(connection, history, view.source.name)
-            reading = scan(view.source, opened.relation, opened.types, text=opened.text)
-            compiled = compile_view(view, "duckdb", features=features, arrived=arrived(view.source, opened.types))
-        return f'CREATE TEMP VIEW "raw" AS {reading};\n\n{compiled.sql};\n'
+            opened = open_history(connection, history, view.source)
+            compiled = compile_view(view, "duckdb", features=features, arrived=opened.arrived)
+        return f'CREATE TEMP VIEW "raw" AS {opened.sql};\n\n{compiled.sql};\n'
 
     def _prepare(
         self,
@@ -87,12 +85,9 @@ class DuckDBEngine:
         *,
         evidence: bool,
     ) -> CompiledView:
-        opened = open_history(connection, history, view.source.name)
-        connection.execute(
-            f'CREATE TEMP VIEW "raw" AS {scan(view.source, opened.relation, opened.types, text=opened.text)}'
-        )
-        with_arrival = arrived(view.source, opened.types)
-        return compile_view(view, "duckdb", features=features, evidence=evidence, arrived=with_arrival)
+        opened = open_history(connection, history, view.source)
+        connection.execute(f'CREATE TEMP VIEW "raw" AS {opened.sql}')
+        return compile_view(view, "duckdb", features=features, evidence=evidence, arrived=opened.arrived)
 
     def query(self, spine: str | Path, frames: Mapping[str, Any] | None = None) -> pa.Table:
         """A spine that is not a frame: the path of Parquet files, or one SQL query over such files and ``frames``.

@@ -9,13 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from diptych.admit.door import Checked, check
+from diptych.admit.faults import ARRIVED_AT
 from diptych.ground.expression import columns_of
 from diptych.ground.instants import EARLIEST, LATEST
 from diptych.ground.values import Bool, Decimal, Int64
 from diptych.plan.nodes import Field, Source, View
 from diptych.run.columns import as_declared, stored_type
 from diptych.run.engines.duckdb_open import Opened, open_history
-from diptych.run.engines.duckdb_scan import ARRIVED_AT, arrived, quoted, scan
+from diptych.run.engines.duckdb_scan import quoted
 from diptych.run.errors import BadHistory
 from diptych.run.location import Location
 
@@ -39,19 +40,21 @@ class Reading:
     """A history as the relation ``raw`` of a connection; ``source`` has those of its columns that must be read."""
 
     connection: duckdb.DuckDBPyConnection
-    declared: Source
     source: Source
     opened: Opened
-    arrival: bool
+
+    @property
+    def arrival(self) -> bool:
+        """Whether the history says by itself when each row arrived."""
+        return self.opened.arrived
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, view: View, history: Location) -> "Reading":
         """Open a history for a view. Raises BadHistory."""
         source = view.source
-        opened = open_history(connection, history, source.name)
-        relation = scan(source, opened.relation, opened.types, text=opened.text)
-        connection.execute(f'CREATE TEMP VIEW "{_RAW}" AS {relation}')
-        return cls(connection, source, _needed(view), opened, arrived(source, opened.types))
+        opened = open_history(connection, history, source)
+        connection.execute(f'CREATE TEMP VIEW "{_RAW}" AS {opened.sql}')
+        return cls(connection, _needed(view), opened)
 
     def batches(self, number: str = "", joined: str = "", where: str = "") -> Iterator[Batch]:
         """The rows in no particular order; ``number``: SQL of an int64 to give out beside each row.
@@ -82,18 +85,21 @@ class Reading:
 
     def show(self) -> str:
         """The relation ``raw`` as text for people."""
-        relation = scan(self.declared, self.opened.relation, self.opened.types, text=self.opened.text)
-        return f'CREATE TEMP VIEW "{_RAW}" AS {relation};\n'
+        return f'CREATE TEMP VIEW "{_RAW}" AS {self.opened.sql};\n'
+
+    def rows(self) -> int:
+        """How many rows there are, whatever they hold."""
+        return self._counted(f"SELECT {self.opened.rows}")
 
     def unreadable(self) -> int:
         """How many rows hold a value that the scan cannot read as its declared type, or no time of arrival."""
-        whole = f"SELECT COUNT(*) FROM {self.opened.relation} AS src"
-        read = f"SELECT COUNT(*) FROM {_RAW}{self._punctual()}"
+        return self._counted(f"SELECT {self.opened.rows} - (SELECT COUNT(*) FROM {_RAW}{self._punctual()})")
+
+    def _counted(self, sql: str) -> int:
         try:
-            found = self.connection.execute(f"SELECT ({whole}) - ({read})").fetchall()
+            return int(self.connection.execute(sql).fetchall()[0][0])
         except duckdb.Error as error:
             raise BadHistory(f"source {self.source.name!r}: DuckDB could not read its history: {error}") from error
-        return int(found[0][0])
 
     def nothing(self) -> Batch:
         """A batch without rows."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from diptych.admit.faults import ARRIVED_AT
 from diptych.plan.nodes import View
 from diptych.run.engines.duckdb_open import session
 from diptych.run.engines.duckdb_read import Reading
-from diptych.run.engines.duckdb_scan import ARRIVED_AT, quoted
+from diptych.run.engines.duckdb_scan import quoted
 from diptych.run.location import Location
 
 

@@ -4,14 +4,15 @@ A value that does not fit its declared type refuses its row, as the door does; a
 from which no honest cast exists, is an error that names it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from diptych.admit.door import says_arrival
+from diptych.admit.faults import ARRIVED_AT
 from diptych.ground.values import Bool, Decimal, Enum, Float64, Int64, String, Timestamp, ValueType
 from diptych.plan.nodes import Field, Source
 from diptych.run.errors import BadHistory
 
-ARRIVED_AT = "arrived_at"
 _SMALL_INTS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _BIG_INTS = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
 _FLOATS = frozenset({"DOUBLE", "FLOAT"})
@@ -29,24 +30,27 @@ class Cast:
     fits: str = ""
 
 
-def scan(source: Source, relation: str, types: Mapping[str, str], *, text: bool) -> str:
+def scan(source: Source, relation: str, types: Mapping[str, str], *, text: bool, absent: Collection[str] = ()) -> str:
     """The query behind ``raw``: the declared columns out of ``relation``, whose columns have these DuckDB types.
 
-    ``text``: every column is text to be parsed, as in CSV files.
+    ``text``: every column is text to be parsed, as in CSV files. A declared column that is ``absent`` is null.
     """
-    fields = [*source.columns, *([Field(ARRIVED_AT, Timestamp())] if arrived(source, types) else [])]
-    casts = {field.name: _cast(source, field, types, text=text) for field in fields}
+    stamped = says_arrival(source, types)
+    fields = [*source.columns, *([Field(ARRIVED_AT, Timestamp())] if stamped else [])]
+    casts = {field.name: _cast(source, field, types, text=text) for field in fields if field.name in types}
+    for field in fields:
+        null = field.name in absent or (stamped and field.name == source.known_at)
+        if field.name not in types and not null:
+            raise BadHistory(
+                f"source {source.name!r}: the history has no column {field.name!r}; it has: {', '.join(sorted(types))}"
+            )
+        casts.setdefault(field.name, Cast(f"CAST(NULL AS {_plain(field.type)})"))
     columns = ", ".join(f"{cast.value} AS {quoted(name)}" for name, cast in casts.items())
     checks = [
         f"(src.{quoted(name)} IS NULL OR COALESCE({cast.fits}, FALSE))" for name, cast in casts.items() if cast.fits
     ]
     where = f" WHERE {' AND '.join(checks)}" if checks else ""
     return f"SELECT {columns or '1 AS nothing'} FROM {relation} AS src{where}"
-
-
-def arrived(source: Source, types: Mapping[str, str]) -> bool:
-    """Whether the history says by itself when each row arrived."""
-    return ARRIVED_AT in types and all(field.name != ARRIVED_AT for field in source.columns)
 
 
 def quoted(name: str) -> str:
@@ -56,10 +60,6 @@ def quoted(name: str) -> str:
 
 
 def _cast(source: Source, field: Field, types: Mapping[str, str], *, text: bool) -> Cast:
-    if field.name not in types:
-        raise BadHistory(
-            f"source {source.name!r}: the history has no column {field.name!r}; it has: {', '.join(sorted(types))}"
-        )
     column, physical = f"src.{quoted(field.name)}", types[field.name]
     cast = _parsed(field.type, column) if text else _converted(field.type, column, physical)
     if cast is None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from diptych.ground.expression import Column, columns_of
 from diptych.ground.instants import DAY, HOUR, LATEST
-from diptych.ground.values import Timestamp
 from diptych.plan.nodes import Field, View
 from diptych.reference import Event, Unfit, Value, door, evaluate, held, order, spoken
 from diptych.testing.boundaries import pools
@@ -128,8 +127,8 @@ class Cast:
 
     @cached_property
     def timed(self) -> bool:
-        """Whether what a row says depends on when it happened or was known."""
-        own = {self.view.source.timestamp, self.view.source.known_at}
+        """Whether what a row says depends on when it happened or was known, or on its id."""
+        own = own_columns(self.view)
         trees = [tree for tree in pools.expressions_of(self.view) if not isinstance(tree, Column)]
         named = [Column(name) for name in self.view.on]
         return any(name in own for tree in (*trees, *named) for name in _reads(self.view, tree))
@@ -229,10 +228,9 @@ def _distance(row: Row, hero: Row) -> int:
 def _anchors(view: View) -> Iterable[int]:
     said = pools.constants(pools.expressions_of(view))
     yield ANCHORS[0]
-    for literal in said:
-        if isinstance(literal.type, Timestamp) and isinstance(literal.value, int) and abs(literal.value) < LATEST // 2:
-            yield literal.value + 2 * DAY
-            yield literal.value - 2 * DAY
+    for at in pools.instants(said):
+        if abs(at) < LATEST // 2:
+            yield from (at + 2 * DAY, at - 2 * DAY)
     yield from ANCHORS[1:]
 
 
@@ -273,16 +271,19 @@ def _drawn(view: View, anchor: int, rng: random.Random, fixed: Row) -> Iterable[
 
 
 def _varied(view: View, anchor: int, hero: Row) -> Iterable[Row]:
-    """The hero with one column changed."""
+    """The hero with one column changed, or at another time."""
     said = pools.constants(pools.expressions_of(view))
+    times = {view.source.timestamp, view.source.known_at}
     for field in view.source.columns:
-        if field.name in own_columns(view):
+        if field.name in times:
             continue
         pool = [*pools.plain(field.type, said, anchor), *pools.edges(field.type)]
         for value in [*pool, *([None] if field.type.nullable else [])]:
             yield {**hero, field.name: value}
     for later in (*(n * HOUR for n in range(24)), *(n * DAY for n in (1, 2, 3, 4, 5, 6, 60, 120, 180, 240, 300, 366))):
         yield timed_row(view, hero, anchor + later, anchor + later)
+    for at in pools.instants(said):
+        yield from (timed_row(view, hero, ts, ts) for ts in (at - 1, at, at + 1))
 
 
 def timed_row(view: View, row: Mapping[str, Any], ts: int, known: int, number: int = 0) -> Row:

@@ -44,7 +44,7 @@ def conditions(stage: Stage) -> Iterator[BoundaryCase | Gap]:
     kept = stage.view.source.filter
     if kept is not None:
         rule = "an event that the filter does not keep never counts; null does not keep"
-        for truth, word in TRUTHS:
+        for truth, word in TRUTHS[: 2 if never_null(stage.view, kept) else 3]:
             found = stage.cast.find(lambda r, t=truth: r.fits and r.kept is t)  # type: ignore[misc]
             yield _played(stage, found, f"filter {spell_expression(kept)} is {word}", Rule.FILTER, rule)
 

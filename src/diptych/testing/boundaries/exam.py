@@ -1,26 +1,29 @@
 """A view's boundary cases put to a target, and what it answered otherwise than the judge."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from diptych.plan.nodes import View
 from diptych.testing.boundaries.case import BoundaryCase
 from diptych.testing.boundaries.generate import cases
 from diptych.testing.boundaries.together import Together
-from diptych.testing.cases.case import Question
-from diptych.testing.oracle import Difference, Judged, differences
+from diptych.testing.oracle import Answers, Difference, Judged, differences
 from diptych.testing.targets.target import Target
+
+AGAIN = 4
+"""Cases that are asked once more by themselves; a broken engine fails many, and each question takes its time."""
+RAISED = 5
+"""Cases that raise, after which no more are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A case that a target got wrong: the first question it missed of each feature, and how many in all.
 
-    ``error`` is set where the target raised instead of answering; then there is no ``difference``. ``alone`` is False
-    where the case went wrong only beside the other cases of its view.
+    ``error`` is set where the target raised instead of answering; then there is no ``difference``. ``alone`` says
+    whether the case goes wrong by itself, too; None where it was only asked beside the other cases of its view.
     """
 
     case: BoundaryCase
@@ -28,17 +31,17 @@ class Failure:
     wrong: int
     difference: Difference | None
     error: str = ""
-    alone: bool = True
+    alone: bool | None = True
 
     def __str__(self) -> str:
         told = self.error or str(self.difference)
-        beside = "" if self.alone else " (only beside the other cases)"
+        beside = "" if self.alone is not False else " (only beside the other cases)"
         return f"{self.case.name}{beside}: {told}; the rule: {self.case.rule}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one view and one target. ``questions`` is by feature; every one has as many."""
+    """What came of one view and one target. Every feature was asked all ``questions``."""
 
     view: str
     target: str
@@ -72,8 +75,7 @@ class Exam:
     def put_to(self, target: Target, clock: Callable[[], float] = time.perf_counter) -> Outcome:
         """Ask a target all cases, those together that may be."""
         begun = clock()
-        together = [n for n, case in enumerate(self.cases) if not case.alone]
-        failures = self._together(target, together)
+        failures = self._together(target, [n for n, case in enumerate(self.cases) if not case.alone])
         for number, case in enumerate(self.cases):
             if case.alone:
                 failures += self._alone(target, number)
@@ -81,42 +83,55 @@ class Exam:
         return Outcome(self.view.name, target.name, len(self.cases), questions, clock() - begun, tuple(failures))
 
     def _together(self, target: Target, numbers: list[int]) -> list[Failure]:
-        world = Together.of(self.view, [self.cases[number] for number in numbers])
-        try:
-            answers = target.answer(world.view, world.history, world.spine)
-        except Exception as error:
-            return [failure for number in numbers for failure in self._alone(target, number)] or [
-                self._raised(numbers[0], error, alone=False)
-            ]
-        expected = {
-            feature.name: [v for number in numbers for v in self.expected[number].values[feature.name]]
-            for feature in self.view.features
-        }
-        magnitudes = {
-            feature.name: [v for number in numbers for v in self.expected[number].magnitudes[feature.name]]
-            for feature in self.view.features
-        }
-        found = differences(world.view, world.spine, answers, expected, magnitudes)
+        """Many cases at once; where that raises, in halves, until it is known which cases it is."""
+        todo, failures = [numbers], list[Failure]()
+        first: Exception | None = None
+        while todo and len([failure for failure in failures if failure.error]) < RAISED:
+            some = todo.pop(0)
+            world = Together.of(self.view, [self.cases[number] for number in some])
+            try:
+                answers = target.answer(world.view, world.history, world.spine)
+            except Exception as error:
+                first = first or error
+                half = len(some) // 2
+                if half:
+                    todo[:0] = [some[:half], some[half:]]
+                elif some:
+                    failures += self._alone(target, some[0])
+                continue
+            failures += self._wrong(target, some, world, answers)
+        if first is not None and not failures:
+            failures.append(self._raised(numbers[0], first, alone=False))
+        return failures
+
+    def _wrong(self, target: Target, numbers: list[int], world: Together, answers: Answers) -> list[Failure]:
+        """The differences, case by case. The first cases of each feature are asked once more alone."""
+        judged = [self.expected[number] for number in numbers]
+        names = [feature.name for feature in self.view.features]
+        values = {name: [value for each in judged for value in each.values[name]] for name in names}
+        magnitudes = {name: [value for each in judged for value in each.magnitudes[name]] for name in names}
         wrong: dict[int, list[tuple[int, Difference]]] = {}
-        for difference in found:
+        for difference in differences(world.view, world.spine, answers, values, magnitudes):
             number, place = world.places[difference.place]
             wrong.setdefault(numbers[number], []).append((place, difference))
         failures: list[Failure] = []
+        asked, confirmed = 0, set[str]()
         for number in sorted(wrong):
-            failures += self._again(target, number, wrong[number])
+            told = {difference.feature for _, difference in wrong[number]}
+            if told <= confirmed or asked >= AGAIN:
+                failures += _by_feature(self.cases[number], _placed(self.cases[number], wrong[number]), alone=None)
+                continue
+            asked += 1
+            again = self._again(target, number, wrong[number])
+            confirmed |= {failure.feature for failure in again if failure.alone}
+            failures += again
         return failures
 
     def _again(self, target: Target, number: int, found: list[tuple[int, Difference]]) -> list[Failure]:
         """A case that went wrong beside others, asked alone."""
         alone = self._alone(target, number)
         told = {failure.feature for failure in alone}
-        beside = [
-            Difference(
-                difference.feature, place, self.cases[number].questions[place], difference.got, difference.expected
-            )
-            for place, difference in found
-            if difference.feature not in told and "" not in told
-        ]
+        beside = [each for each in _placed(self.cases[number], found) if not told & {each.feature, ""}]
         return [*alone, *_by_feature(self.cases[number], beside, alone=False)]
 
     def _alone(self, target: Target, number: int) -> list[Failure]:
@@ -132,13 +147,13 @@ class Exam:
         return Failure(self.cases[number], "", 0, None, f"{type(error).__name__}: {error}", alone)
 
 
-def _by_feature(case: BoundaryCase, found: Sequence[Difference], *, alone: bool = True) -> list[Failure]:
+def _placed(case: BoundaryCase, found: Sequence[tuple[int, Difference]]) -> list[Difference]:
+    """Differences as of the case's own questions."""
+    return [replace(difference, place=place, question=case.questions[place]) for place, difference in found]
+
+
+def _by_feature(case: BoundaryCase, found: Sequence[Difference], *, alone: bool | None = True) -> list[Failure]:
     first: dict[str, list[Difference]] = {}
     for difference in found:
         first.setdefault(difference.feature, []).append(difference)
     return [Failure(case, name, len(each), each[0], alone=alone) for name, each in first.items()]
-
-
-def expected_of(view: View, history: Sequence[Mapping[str, Any]], question: Question, feature: str) -> Any:
-    """What the judge says of one feature, as the judge holds it."""
-    return Judged.of(view, history, [question]).values[feature][0]

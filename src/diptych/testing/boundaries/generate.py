@@ -27,7 +27,9 @@ def boundaries(view: View) -> Boundaries:
         why = "none of the rows that were drawn from the declared types passes the door: widen the filter, or the types"
         return Boundaries((), (Gap(Rule.DOOR, "every case", why),))
     found = list(_played(Stage(cast)))
-    missing = set(range(len(view.reductions))) - frozenset().union(*(r.counts(view) for r in cast.mine))
+    missing = set(range(len(view.reductions))) - frozenset().union(
+        *(r.counts(view) for r in (*cast.mine, *cast.varied))
+    )
     gaps = [each for each in found if isinstance(each, Gap)]
     for feature in view.features:
         unseen = [n for n in sorted(missing) if f"r{n}" in columns_of(feature.finish)]

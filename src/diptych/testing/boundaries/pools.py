@@ -52,6 +52,7 @@ def _literals(tree: Expression) -> Iterator[Literal]:
 
 def plain(type_: ValueType, said: Iterable[Literal], anchor: int) -> list[Any]:
     """A handful of ordinary values that fit, those near constants among them; numbers in rising order."""
+    said = tuple(said)
     values: list[Any] = [literal.value for literal in said]
     numbers: list[Any] = [
         value for value in values if isinstance(value, int | float | decimal.Decimal) and value is not True
@@ -68,13 +69,18 @@ def plain(type_: ValueType, said: Iterable[Literal], anchor: int) -> list[Any]:
         case Decimal():
             return sorted(_fitting(type_, _decimals(type_, numbers)))
         case Timestamp():
-            near = [n + e for n in values if isinstance(n, int) and abs(n) > DAY for e in (-1, 0, 1)]
+            near = [at + e for at in instants(said) for e in (-1, 0, 1)]
             return sorted(_fitting(type_, [*near, anchor - DAY, anchor - HOUR, anchor, anchor + HOUR]))
         case String():
             texts = [text for value in values if isinstance(value, str) for text in (value, value + "x")]
             return _fitting(type_, [*texts, *WORDS])
         case Enum():
             return list(type_.values)
+
+
+def instants(said: Iterable[Literal]) -> list[int]:
+    """The instants among literals, in microseconds."""
+    return [n.value for n in said if isinstance(n.type, Timestamp) and isinstance(n.value, int)]
 
 
 def edges(type_: ValueType) -> list[Any]:

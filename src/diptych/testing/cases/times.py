@@ -1,11 +1,12 @@
 """Cases about windows, instants, delays and calendars."""
 
+from dataclasses import replace
 from typing import Any
 
 from diptych.ground.expression import Column, Expression, Literal, Op
 from diptych.ground.instants import DAY, EARLIEST, HOUR, MINUTE, SECOND
 from diptych.ground.values import Bool, Int64, String, Timestamp
-from diptych.plan.nodes import Kind, Source, View, Window
+from diptych.plan.nodes import Field, Kind, Source, View, Window
 from diptych.testing.build import LIFETIME, Building, call, column, since, source
 from diptych.testing.cases.case import Case, Row, at_instants
 
@@ -91,6 +92,29 @@ def _forever() -> Case:
     return at_instants("a table without a timestamp is valid since always", view, history, answers)
 
 
+def _arrivals() -> Case:
+    """An expression that reads the known-at column reads when the store accepted the event, whoever says so."""
+    known = Column("known", Timestamp(nullable=False))
+    columns = (
+        *(field for field in DELAYED.columns if field.name != "known"),
+        Field("known", Timestamp(nullable=False)),
+    )
+    building = Building(replace(DELAYED, columns=columns), USER)
+    late = call(Op.GT, known, Literal(50, Timestamp()), type_=Bool())
+    building.feature("late", building.reduce(Kind.COUNT, LIFETIME, None, late))
+    building.feature("last", building.reduce(Kind.MAX, LIFETIME, known))
+    history = [
+        {"user": "a", "at": 10, "known": 20, "x": 1, "arrived_at": 70},
+        {"user": "a", "at": 10, "known": 60, "x": 1, "arrived_at": 40},
+        {"user": "a", "at": 10, "known": None, "x": 1, "arrived_at": 80},
+        {"user": "a", "at": 10, "known": 90, "x": 1, "arrived_at": None},
+    ]
+    answers = {41: (0, 40), 71: (1, 70), 81: (2, 80), 91: (3, 90)}
+    return at_instants(
+        "an expression that reads the known-at column reads the arrival", building.view(), history, answers
+    )
+
+
 _QUARANTINE = source({"user": String(8), "x": Int64()}, known_at=True, lateness=10, max_skew=5)
 
 TIMES: tuple[Case, ...] = (
@@ -155,6 +179,7 @@ TIMES: tuple[Case, ...] = (
     ),
     _recency(),
     _forever(),
+    _arrivals(),
     at_instants(
         "midnight and month end of a leap year",
         counted(Window(DAY, HOUR)),

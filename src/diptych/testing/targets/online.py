@@ -92,8 +92,8 @@ _Found = tuple[list[int], dict[str, Any]]
 def _corner(
     view: View, store: KeyValueStore, history: Sequence[Row], folder: Folder | None, *, pushed: bool = False
 ) -> Iterator[Corner]:
-    """A corner for a history: replayed, unless rows say when they arrived and so can only have been pushed."""
-    live = pushed or any("arrived_at" in row for row in history)
+    """A corner for a history: replayed, unless rows say when they arrived and can be pushed then."""
+    live = pushed or (view.source.event_id is not None and any("arrived_at" in row for row in history))
     corner = Corner.of(view, store, replay=not live, folder=folder)
     try:
         yield corner
