@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from diptych.check.findings import Cause
 from diptych.parity.outcome import Check, Outcome
 from diptych.parity.planning import checks
 from diptych.parity.suite import Simulate, Suite
 from diptych.parity.workbench import Workbench
-
-from diptych.check.findings import Cause
 from tests.power.world import CUT, REQUESTS, SERVICE
 
 STAGES = ("boundaries", "properties", "simulate", "replay", "copy")

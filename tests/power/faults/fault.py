@@ -129,9 +129,7 @@ def offline_scan(pattern: str, by: str) -> Plant:
     def scanned(*args: Any, **options: Any) -> str:
         return re.sub(pattern, by, scan(*args, **options))
 
-    from diptych.run.engines import duckdb
-
-    return lambda: swapped(duckdb, "scan", scanned)
+    return lambda: everywhere(scan, scanned)
 
 
 # --- the online side: programs, events, requests, states -----------------------------------------------------------
