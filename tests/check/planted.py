@@ -2,8 +2,7 @@
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -116,7 +115,7 @@ def history(seed: int, events: int = 900) -> list[Row]:
     return sorted(rows, key=lambda row: row["known_at"])
 
 
-def questions(rows: Sequence[Row], seed: int, count: int = 110) -> list[tuple[Key, int]]:
+def questions(rows: Sequence[Row], seed: int, count: int = 80) -> list[tuple[Key, int]]:
     """Keys and instants around what can go wrong: at events, arrivals, and edges of windows."""
     rng = random.Random(seed + 1)
     asked = []
@@ -320,10 +319,6 @@ def merged(key_of: Callable[[Row], Any]) -> Skew:
     return skew
 
 
-def conditions(tree: Any) -> View:
-    return dataclasses.replace(VIEW, conditions=(tree,))
-
-
 def where_lost() -> View:
     return dataclasses.replace(
         VIEW, reductions=tuple(dataclasses.replace(each, where=None) for each in VIEW.reductions)
@@ -336,11 +331,6 @@ class Case:
 
     mismatches: tuple[Answered, ...]
     diagnoses: tuple[Diagnosis, ...]
-
-
-@contextmanager
-def no_clock() -> Iterator[Callable[[], float]]:
-    yield lambda: 0.0
 
 
 def examine(skew: Skew, seed: int, *, wrong: str = "online", versions: Sequence[View] = (), keep: int = 60) -> Case:
@@ -360,7 +350,7 @@ def examine(skew: Skew, seed: int, *, wrong: str = "online", versions: Sequence[
     few = tuple(each for name in features for each in [m for m in mismatches if m.feature == name][:keep])
     asked = {(each.key, each.at) for each in few}
     agreements.sort(key=lambda each: (each.key, each.at) not in asked)
-    same = [each for name in features for each in [m for m in agreements if m.feature == name][:60]]
+    same = [each for name in features for each in [m for m in agreements if m.feature == name][:30]]
     evidence = Evidence(VIEW, lambda key: of_key(rows, key), few, same, versions)
     return Case(few, tuple(diagnose(evidence, 1.0, lambda: 0.0)))
 

@@ -115,9 +115,9 @@ class _Inquiry:
         simple = [*windows(view), *arrivals(view), *amounts(view, self.evidence.versions), *keys(view, rows)]
         groups = _groups(cases, self.agreements)
         records = try_all(simple, groups, self.spent)
-        for more in (self._clocks, self._measured):
+        for more, enough in ((self._clocks, NEARLY), (self._measured, 1.0)):
             chosen = choose(records, [case.place for case in cases])
-            if len(chosen) >= NEARLY * len(cases) or self.spent():
+            if len(chosen) >= enough * len(cases) or self.spent():
                 break
             records += try_all(more(groups), groups, self.spent)
         return choose(records, [case.place for case in cases])
@@ -128,7 +128,7 @@ class _Inquiry:
     def _measured(self, groups: Sequence[Group]) -> list[Suspect]:
         """Suspects whose length is measured: of all features together, and windows of each feature alone."""
         view = self.evidence.view
-        pooled = [case for group in groups for case in group.cases[: max(2, MEASURED // len(groups))]][: 2 * MEASURED]
+        pooled = [case for group in groups for case in group.cases[: max(1, 2 * MEASURED // len(groups))]]
         found: list[Suspect] = []
         for family in families(view):
             if not self.spent():

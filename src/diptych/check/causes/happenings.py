@@ -21,6 +21,9 @@ ENOUGH = 4.0
 
 SEVERAL = 2.0
 
+OFTEN = 6
+"""Mismatches of one key that all tell of one thing, even if it cannot be told which of its events that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -86,6 +89,9 @@ def _candidates(case: Case) -> Iterator[Happening]:
     for times in (0, 2):
         for event in seen:
             yield Happening(frozenset((event.row,)), times)
+    for copies in _standing_copies(case):
+        yield Happening(copies, 0)
+        yield Happening(copies, 2)
     if len(seen) <= RUNS:
         for length in range(2, len(seen) + 1):
             for start in range(len(seen) - length + 1):
@@ -93,6 +99,15 @@ def _candidates(case: Case) -> Iterator[Happening]:
     else:
         for length in range(2, len(seen)):
             yield Happening(frozenset(event.row for event in seen[-length:]), 0)
+
+
+def _standing_copies(case: Case) -> Iterator[frozenset[int]]:
+    """Events of one id that came so far apart that they count as several."""
+    by_id: dict[object, set[int]] = {}
+    for event in case.entity.events():
+        if event.event_id is not None and _in_sight(case, event):
+            by_id.setdefault(event.event_id, set()).add(event.row)
+    yield from (frozenset(rows) for rows in by_id.values() if len(rows) > 1)
 
 
 def _in_sight(case: Case, event: Event) -> bool:
@@ -124,7 +139,7 @@ def _enough(explained: Sequence[Case], alike: int) -> bool:
     features = len({case.feature.name for case in explained})
     if features > 1 and alike <= 3:
         return weight >= SEVERAL
-    return weight >= ENOUGH and (alike <= 3 or features > 1)
+    return weight >= ENOUGH and (alike <= 3 or features > 1 or len(explained) >= OFTEN)
 
 
 def _all_gone(cases: Sequence[Case], agreements: Sequence[Case]) -> dict[int, Diagnosis]:

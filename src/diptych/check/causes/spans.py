@@ -48,7 +48,7 @@ class Family:
     needs: float
 
     def suspects(self, cases: Sequence[Case], agreements: Sequence[Case]) -> Iterator[Suspect]:
-        """The suspect whose value explains most of the cases, and leaves most of the equal answers as they are."""
+        """Suspects whose value explains most of the cases, and leaves most of the equal answers as they are."""
         found = [self.intervals(case) for case in cases[:SAMPLED]]
         if not any(found):
             return
@@ -57,8 +57,16 @@ class Family:
             found += [self.intervals(case) for case in agreements]
         best = _commonest([each for each in found if each])
         if best is not None:
-            value = roundest(*best)
-            yield Suspect(self.cause, self.words(value), self.at(value), self.rank, self.needs)
+            for value in dict.fromkeys((roundest(*best), roundest(*self._close(*best)))):
+                yield Suspect(self.cause, self.words(value), self.at(value), self.rank, self.needs)
+
+    def _close(self, low: int, high: int) -> Interval:
+        """The part of an interval next to the law: what differs binds it there, what agrees hardly at the other end."""
+        if 0 < self.law <= low:
+            return low, min(high, low + max(1, low // 4))
+        if low > 0 and high <= self.law:
+            return max(low, high - max(1, high // 5)), high
+        return low, high
 
     def intervals(self, case: Case) -> list[Interval]:
         """Where the family gives a case's wrong answer; neighbours are joined."""
@@ -297,7 +305,7 @@ def _older() -> Family:
 
 
 def _length(length: int) -> Family:
-    """A window of one length as one of another, with the same hop."""
+    """A window of one length as another, at most twice as long (further events are not looked at), with the same hop."""
 
     def edges(case: Case) -> list[int]:
         steps = {window.hop or 1 for window in _tails(case) if window.length == length}
@@ -317,4 +325,4 @@ def _length(length: int) -> Family:
     def words(value: int) -> str:
         return f"as if the window of {spell(length)} were {spell(max(1, value))}"
 
-    return Family(Cause.OTHER_DEFINITION, edges, at, words, 1, 400 * DAY, length, 12, 3.0)
+    return Family(Cause.OTHER_DEFINITION, edges, at, words, 1, 2 * length, length, 12, 3.0)
