@@ -179,9 +179,9 @@ class Wiring:
         """Where pushed rows go that the door refuses."""
         return self.loaded.root / STATE_FOLDER / self.environment / "quarantine"
 
-    @cached_property
+    @property
     def history(self) -> LocatedHistory:
-        """The histories, for backfills."""
+        """The histories, for the backfills of one rollout: another one sees what was added since."""
         return LocatedHistory(self.locations)
 
     def row_counts(self) -> dict[str, int]:

@@ -110,12 +110,12 @@ def test_every_fate_has_its_word_and_its_sentence(hourly: View) -> None:
     found = explain(hourly, "positive", ["a"], NOON, History(ROWS))
     said = {(ROWS[event.row]["id"], event.fate.value): event.why for event in found.events}
     assert said == {
-        ("old", "before"): "it happened 1us before the window begins",
+        ("old", "before"): "1us before the window",
         ("tail", "counted"): "in the window",
         ("last", "counted"): "in the window",
-        ("now", "after"): "it happened at the instant itself, which is not seen",
-        ("next", "after"): "it happened 2m after the instant",
-        ("slow", "late"): "it was known only at 2015-08-19 16:00:00Z, not before the instant",
+        ("now", "after"): "at the instant itself, which is not seen",
+        ("next", "after"): "2m after the instant",
+        ("slow", "late"): "known only at 2015-08-19 16:00:00Z, not before the instant",
         ("twice", "counted"): "in the window",
         ("twice", "repeat"): "a repeat of twice, which stands: known 1us after it",
         ("negative", "condition"): "x > 0 is not true of it",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.check.explain import Explanation, Fate, History, Stored, explain, state_difference
+from diptych.check.explain import Explanation, Fate, History, Stored, explain, sentences, state_difference
 from diptych.compile.online import Program, fold, read
 from diptych.compile.online.unpack import unpack
 from diptych.kernel import places as k
@@ -212,6 +212,18 @@ def test_a_doubled_raw_record_is_named_and_harmless_while_its_id_drops_it() -> N
     later = compared(entity, entity.state + entity.record(event(47, known=47 + Lived.dedup_window + 1)))
     assert [(each.event_id, each.stands) for each in later.copies] == [("e47", True)]
     assert not later.empty
+
+
+def test_a_difference_is_told_in_sentences() -> None:
+    entity = told(COUNT_WIDE)
+    broken = folded(entity, without(entity, 44)) + entity.record(event(47, id="stranger"))
+    unknown, tile = sentences(compared(entity, broken))
+    assert unknown.text.startswith("unknown offline: ")
+    assert tile.text == "tile at 1970-01-01 00:00:00.000040Z +8us: count() is 7, its 8 events give 8"
+    (copy,) = sentences(compared(entity, entity.state + entity.record(event(47))))
+    assert (copy.harmless, copy.text.partition(":")[0]) == (True, "delivered again, and dropped by its id")
+    (lost,) = sentences(compared(entity, None, t=11))
+    assert lost.text.startswith("missing online: e10 at 1970-01-01 00:00:00.000010Z")
 
 
 @pytest.mark.parametrize(

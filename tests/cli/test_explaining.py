@@ -12,7 +12,7 @@ from tests.cli.conftest import DEFINITIONS, SETTINGS, START, Team, order_table
 
 DERIVED = DEFINITIONS.replace(
     'derived={"double": "basket * 2"}',
-    'derived={"share": "basket / spending.sum_amount_24h"}',
+    'derived={"share": "basket / spending.sum_amount_24h", "double": "basket * 2"}',
 ).replace('dt.sum("amount", windows=["24h"])', 'dt.sum("amount", windows=["24h"], name="sum_amount")')
 LOGGED = SETTINGS.replace(
     "[environments.local.sources]",
@@ -97,6 +97,21 @@ def test_a_derived_feature_is_explained_by_its_formula_and_its_inputs(shop: Team
     assert total == sum(range(0, 19, 2))
     assert [found[side]["value"] for side in ("law", "offline", "online")] == [9 / total] * 3
     assert "request input basket = 9" in shop.run("explain", *args).stdout
+
+
+def test_a_derived_feature_that_reads_no_feature_needs_no_entity(shop: Team) -> None:
+    found = _explain(shop, "double", "--service", "risk", "-e", "basket=9", "--at", _at(9.5))
+    assert [found[side]["value"] for side in ("law", "offline", "online")] == [18] * 3
+    assert found["inputs"] == {}
+    with_key = _explain(shop, "double", "--service", "risk", "-e", "basket=9", "-e", "customer=a", "--at", _at(9.5))
+    assert with_key["online"]["value"] == 18
+
+
+def test_an_output_of_a_service_is_explained_for_the_key_of_its_role(shop: Team) -> None:
+    args = ("--service", "risk", "-e", "customer=a", "--at", _at(9.5))
+    for name in ("spending__count_1h", "spending:count_1h"):
+        found = _explain(shop, name, *args)
+        assert (found["view"], found["feature"], found["law"]["value"]) == ("spending", "count_1h", 1)
 
 
 def test_a_logged_request_says_entity_and_instant_and_what_was_answered(shop: Team) -> None:

@@ -1,7 +1,6 @@
 """Explanations as people read them: the answers first, then windows, events, the stored state, and what differs."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -17,8 +16,9 @@ from diptych.check.explain import (
     StateDifference,
     StateShown,
 )
+from diptych.check.explain.telling import sentences, told_value
 from diptych.check.explain.wording import PLAIN, said, spelled_length
-from diptych.ground.instants import instant, spell
+from diptych.ground.instants import spell
 
 NARROW = 100
 """Columns below which lists are written in two lines an entry."""
@@ -41,7 +41,7 @@ def _show_derived(console: Console, explained: DerivedExplanation) -> None:
     console.print(Text(f"  {explained.formula}", style="cyan"))
     _sides(console, explained)
     for name, value in explained.request.items():
-        console.print(Text(f"  request input {name} = {_value(value)}"))
+        console.print(Text(f"  request input {name} = {told_value(value)}"))
     _notes(console, explained.notes)
     for name, each in explained.inputs.items():
         console.print()
@@ -76,8 +76,8 @@ def _sides(console: Console, explained: Explanation | DerivedExplanation) -> Non
             table.add_row(f"  {name}", "-", "", Text(side.missing, style="dim"))
             continue
         verdict = {True: Text("agrees", style="green"), False: Text("DIFFERS", style="bold red")}
-        said_of = Text("the law") if name == "by law" else verdict.get(bool(side.agrees), Text())
-        table.add_row(f"  {name}", Text(_value(side.value), style="bold"), side.status or "", said_of)
+        said_of = Text() if name == "by law" else verdict.get(bool(side.agrees), Text())
+        table.add_row(f"  {name}", Text(told_value(side.value), style="bold"), side.status or "", said_of)
     console.print(table)
 
 
@@ -91,10 +91,10 @@ def _windows(console: Console, explained: Explanation) -> None:
     for reduction in explained.reductions:
         where = f" where {reduction.where}" if reduction.where else ""
         what = f"  {reduction.name}  {reduction.kind}({reduction.of}){where}"
-        console.print(Text.assemble((what, "bold"), f", {reduction.counted:,} events"))
+        console.print(Text.assemble((what, "bold"), f", {_counted(reduction.counted, 'event')}"))
         console.print(Text(f"      {_ends(reduction)}"))
         values = [("law", reduction.law), ("offline", reduction.offline), ("online", reduction.online)]
-        told = [f"{name} {_value(value)}" for name, value in values if value is not None or name == "law"]
+        told = [f"{name} {told_value(value)}" for name, value in values if value is not None or name == "law"]
         console.print(Text(f"      {', '.join(told)}", style="dim"))
 
 
@@ -130,14 +130,14 @@ def _state(console: Console, state: StateShown) -> None:
     )
     seeded = ", seeded by a backfill" if state.seeded else ""
     _heading(console, "State online", f"{state.size:,} bytes, {folded}{seeded}")
-    console.print(Text(f"  {state.tile_count:,} tiles", style="bold"))
+    console.print(Text(f"  {_counted(state.tile_count, 'tile')}", style="bold"))
     entries: list[Entry] = []
     for tile in state.tiles:
         when = "all that is older" if tile.start is None else f"{said(tile.start)} +{spell(tile.size)}"
         held = {name: value for name, value in tile.partials.items() if value is not None}
         entries.append((tile.fate, when, "", _details(held, tile.why, tile.fate)))
-    _list(console, entries, state.tile_count - len(state.tiles))
-    console.print(Text(f"  {state.record_count:,} raw records", style="bold"))
+    _list(console, entries, state.tile_count - len(state.tiles) if state.tiles else 0)
+    console.print(Text(f"  {_counted(state.record_count, 'raw record')}", style="bold"))
     entries = [
         (
             record.fate,
@@ -147,11 +147,11 @@ def _state(console: Console, state: StateShown) -> None:
         )
         for record in state.records
     ]
-    _list(console, entries, state.record_count - len(state.records))
+    _list(console, entries, state.record_count - len(state.records) if state.records else 0)
 
 
 def _difference(console: Console, difference: StateDifference) -> None:
-    lines = list(_said_of(difference))
+    lines = list(sentences(difference))
     if not lines:
         since = "" if difference.since is None else f" since {said(difference.since)}"
         _heading(
@@ -160,28 +160,10 @@ def _difference(console: Console, difference: StateDifference) -> None:
         return
     verdict = "harmless: repeats fall to their id" if difference.empty else ""
     _heading(console, "Difference of the two", verdict)
-    for line, style in lines:
-        console.print(Text(f"  {line}", style=style))
+    for line in lines:
+        console.print(Text(f"  {line.text}", style="dim" if line.harmless else "red"))
     if difference.hidden:
         console.print(Text(f"  and {difference.hidden:,} more", style="dim"))
-
-
-def _said_of(difference: StateDifference) -> Iterable[tuple[str, str]]:
-    for event in difference.missing:
-        yield f"missing online: {event.event_id or f'row {event.row}'} at {said(event.ts)}: {event.why}", "red"
-    for record in difference.unknown:
-        yield f"unknown offline: {record.id_hash} at {said(record.ts)}: {record.why}", "red"
-    for pair in difference.disagreeing:
-        yield f"told differently: {pair.event_id or f'row {pair.row}'}: {pair.what}", "red"
-    for tile in difference.tiles:
-        when = "of all that is older" if tile.start is None else f"at {said(tile.start)} +{spell(tile.size)}"
-        for name, (held, given) in tile.partials.items():
-            yield f"tile {when}: {name} is {_value(held)}, its {len(tile.members):,} events give {_value(given)}", "red"
-        if tile.also_raw:
-            yield f"  raw beside it: {', '.join(tile.also_raw[:5])}", "red"
-    for copy in difference.copies:
-        word, style = ("counted twice", "red") if copy.stands else ("delivered again, and dropped by its id", "dim")
-        yield f"{word}: {copy.event_id or copy.id_hash} at {said(copy.ts)}, known {said(copy.known_at)}", style
 
 
 def _list(console: Console, entries: Sequence[Entry], hidden: int) -> None:
@@ -224,15 +206,9 @@ def _length(length: int) -> str:
 
 def _details(inputs: dict[str, Any], why: str, fate: Fate) -> str:
     """What an entry says, and why it has its fate, unless that is plain."""
-    told = ", ".join(f"{name} = {_value(value)}" for name, value in inputs.items())
+    told = ", ".join(f"{name} = {told_value(value)}" for name, value in inputs.items())
     return " · ".join(part for part in (told, "" if fate is Fate.COUNTED and why == PLAIN else why) if part)
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return said(instant(value)) if isinstance(value, datetime) else str(value)
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

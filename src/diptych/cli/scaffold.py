@@ -76,7 +76,8 @@ def next_steps(folder: Path, data: bool) -> list[str]:
     fetch = (
         [] if data else ["pip install 'diptych[demo]', then write the example's data, or name yours in diptych.toml"]
     )
-    return [*enter, *fetch, "diptych plan", "diptych apply --yes", "diptych describe plane_history:arr_delay_mean_24h"]
+    commands = ["diptych plan", "diptych apply --yes", "diptych describe plane_history:arr_delay_mean_24h"]
+    return [*enter, *fetch, *commands, "diptych parity run"]
 
 
 def _show(console: Console, folder: Path, data: bool, steps: list[str]) -> None:

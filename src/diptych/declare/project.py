@@ -135,7 +135,7 @@ def _hint(complaint: str) -> str:
     unknown = re.search(r"unknown field `(.*?)`", complaint)
     if unknown is None:
         return ""
-    tables = (Project, Environment, SourceLocation, OnlineSettings, OfflineSettings)
+    tables = (Project, Environment, SourceLocation, OnlineSettings, OfflineSettings, Recording, RequestRecording)
     known = {name for table in tables for name in table.__struct_fields__}
     hint = did_you_mean(unknown[1], known)
     return f"; {hint}" if hint else f"; settings are {', '.join(sorted(known))}"

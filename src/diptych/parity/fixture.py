@@ -49,7 +49,7 @@ class Parity:
         what, and BadSuite or BadExample for a question that cannot be asked.
         """
         view, found = feature_of(self.registry, feature)
-        asked: list[Target] = [self._bench.target(name) for name in targets or self._bench.target_names]
+        asked: list[Target] = [self._bench.target(name) for name in self._bench.target_names(targets)]
         if copy is not None:
             asked = [HandWritten(copy, self._bench.wiring.sql_engine)]
         check_example(view, found.name, entity, at, history, expect, asked)

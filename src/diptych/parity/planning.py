@@ -16,7 +16,7 @@ def checks(bench: Workbench) -> list[Check]:
     suite = bench.suite
     allowed(suite.allow)
     found: list[Check] = []
-    targets = bench.target_names
+    targets = bench.target_names()
     if suite.boundaries:
         found += [
             BoundariesCheck(view, feature.name, target)

@@ -1,6 +1,6 @@
 """The repository that a suite is about, opened: what all checks of one process share, each part made on first use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -72,10 +72,9 @@ class Workbench:
         """A corner of the configured server, or a server of its own, that is empty again in the end."""
         return self._stack.enter_context(self.wiring.corner())
 
-    @property
-    def target_names(self) -> list[str]:
-        """The engines and stores that cases are put to, by name; raises BadSuite for one that there is not."""
-        wanted = list(self.suite.targets)
+    def target_names(self, wanted: Sequence[str] = ()) -> list[str]:
+        """Names of the targets that are wanted, by default of those of the suite; raises BadSuite for an unknown one."""
+        wanted = list(wanted or self.suite.targets)
         unknown = [name for name in wanted if name not in TARGETS]
         if unknown:
             raise BadSuite(f"targets: there is no {unknown[0]!r}; there are {', '.join(TARGETS)}")

@@ -1,17 +1,18 @@
 """History for a backfill: the events of a view, bucket by bucket of its entities, through the door of ingestion."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from diptych.admit.door import Checked, check
 from diptych.admit.project import ViewEvents, project
-from diptych.plan.nodes import View
+from diptych.plan.nodes import Source, View
 from diptych.rows.values import Values, concatenate
 from diptych.run.engines.duckdb_open import session
 from diptych.run.engines.duckdb_read import Reading, spread
@@ -52,6 +53,7 @@ class TableHistory:
 class LocatedHistory:
     """Histories where they lie, by source: each bucket of a view is one scan, so memory is that of a bucket.
 
+    A history that is one bucket is kept for the next view of its source: make a new one to see what was added since.
     Where a part of the key is derived, each bucket's scan passes the whole history through the door. ``memory_limit``
     (as DuckDB spells it), ``threads`` and ``temp_directory`` are for the scans.
     """
@@ -60,19 +62,24 @@ class LocatedHistory:
     memory_limit: str | None = None
     threads: int | None = None
     temp_directory: str | None = None
+    _held: "_Held | None" = None
 
     def buckets(self, view: View) -> int:
         """As many as the rows of the history ask for, counted without reading them where their files say it."""
-        with self._reading(view) as reading:
+        with self._session() as connection:
+            reading = Reading.whole(connection, view.source, self._location(view))
             return buckets_of(reading.rows())
 
     def events(self, view: View, cut: int, bucket: int, buckets: int) -> ViewEvents:
         """All events of a view that were known before ``cut`` and whose entity is in a bucket. Raises BadHistory."""
+        if buckets == 1:
+            return self._of_whole(view, cut)
         counts: Counter[str] = Counter()
         divided = bool(view.on) and set(view.on) <= {column.name for column in view.source.columns}
         parts = []
-        with self._reading(view) as reading:
-            where = f"{spread(view.on, buckets)} = {bucket}" if divided and buckets > 1 else ""
+        with self._session() as connection:
+            reading = Reading.of(connection, view, self._location(view))
+            where = f"{spread(view.on, buckets)} = {bucket}" if divided else ""
             for batch in reading.batches(where=where):
                 checked = reading.check(batch)
                 events = project(view, checked)
@@ -85,16 +92,43 @@ class LocatedHistory:
                 )
             if bucket == 0:
                 counts.update({"type": reading.unreadable()})
-            return _joined(view, reading, parts, {reason: count for reason, count in counts.items() if count})
+            return _joined(parts or [_no_events(view, reading)], counts)
 
-    @contextmanager
-    def _reading(self, view: View) -> Iterator[Reading]:
+    def _of_whole(self, view: View, cut: int) -> ViewEvents:
+        """The events of a history that is one bucket, which the views of a source take from one scan."""
+        if self._held is None or self._held.source != view.source:
+            self._held = None  # before the next is read, so that never two are in memory
+            with self._session() as connection:
+                reading = Reading.whole(connection, view.source, self._location(view))
+                whole = [reading.check(batch) for batch in reading.batches()]
+                self._held = _Held(view.source, whole or [reading.check(reading.nothing())], reading.unreadable())
+        counts = Counter({"type": self._held.unreadable})
+        parts = []
+        for checked in self._held.checked:
+            events = project(view, checked)
+            counts.update(checked.rejected)
+            counts.update(events.rejected)
+            parts.append(events_at(events, np.flatnonzero(events.known_at < cut)))
+        return _joined(parts, counts)
+
+    def _session(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return session(self.memory_limit, self.threads, self.temp_directory)
+
+    def _location(self, view: View) -> Location:
         source = view.source.name
         if source not in self.locations:
             known = ", ".join(sorted(self.locations)) or "none"
             raise BadHistory(f"no history is known for source {source!r}; known are: {known}; name it in diptych.toml")
-        with session(self.memory_limit, self.threads, self.temp_directory) as connection:
-            yield Reading.of(connection, view, self.locations[source])
+        return self.locations[source]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A source's history that is one bucket, past the door: its batches, and how many rows could not be read."""
+
+    source: Source
+    checked: list[Checked]
+    unreadable: int
 
 
 def buckets_of(rows: int) -> int:
@@ -102,10 +136,12 @@ def buckets_of(rows: int) -> int:
     return min(MOST_BUCKETS, -(-max(rows, 1) // BUCKET_ROWS))
 
 
-def _joined(view: View, reading: Reading, parts: list[ViewEvents], rejected: Mapping[str, int]) -> ViewEvents:
+def _no_events(view: View, reading: Reading) -> ViewEvents:
+    return project(view, reading.check(reading.nothing()))
+
+
+def _joined(parts: list[ViewEvents], rejected: Mapping[str, int]) -> ViewEvents:
     """Events of several batches as one; ``rows`` and ``refused`` are places in no batch and left empty."""
-    if not parts:
-        parts = [project(view, reading.check(reading.nothing()))]
     id_hashes = [part.id_hash for part in parts if part.id_hash is not None]
     none = np.empty(0, np.int64)
     return ViewEvents(
@@ -116,7 +152,7 @@ def _joined(view: View, reading: Reading, parts: list[ViewEvents], rejected: Map
         id_hash=np.concatenate(id_hashes) if id_hashes else None,
         inputs=tuple(map(concatenate, zip(*(part.inputs for part in parts), strict=True))),
         conditions=tuple(map(np.concatenate, zip(*(part.conditions for part in parts), strict=True))),
-        rejected=rejected,
+        rejected={reason: count for reason, count in rejected.items() if count},
         refused=none,
     )
 

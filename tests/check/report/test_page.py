@@ -233,6 +233,13 @@ def test_the_checks_of_a_feature_stand_in_one_row_even_where_only_a_copy_was_com
     ]
 
 
+def test_copies_stand_in_one_table_behind_the_comparisons() -> None:
+    page = Page(html(run(COPY, EQUAL)))
+    assert page.said.index("33.2 % decided by known-at") < page.said.index("Second copy, written by hand")
+    assert "the last third of 2013✗ 1101,212any48 s" in page.said  # cells side by side
+    assert sum(picture.get("preserveaspectratio") == "none" for picture in page.of("svg")) == 1
+
+
 def test_features_that_were_only_checked_are_not_said_to_agree() -> None:
     said = Page(html(run(checks=(CHECK,)))).said
     assert "1 feature passed every check" in said
@@ -244,3 +251,24 @@ def test_code_that_is_too_long_is_cut_and_the_page_says_so() -> None:
     text = html(run(simulated((output("v", "f", 10),), examples=(example,))))
     assert len(text.encode()) < 100_000
     assert "The first 20,000 of 6,000,000 characters; the run's file has them all." in Page(text).said
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green_, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green_ + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_of_text_stands_out_from_its_ground(scheme: str) -> None:
+    style = re.search(r"<style>(.*?)</style>", html(green()), re.DOTALL)
+    assert style is not None
+    light, dark = style[1].split("@media (prefers-color-scheme: dark)", 1)
+    part = light if scheme == "light" else dark.split("\n}", 1)[0]
+    grounds = re.findall(r"--(?:paper|raised): (#\w{6})", part)
+    texts = re.findall(r"--(?:ink|muted|accent): (#\w{6})", part)
+    assert (len(grounds), len(texts)) == (2, 5)
+    for ground in grounds:
+        for text in texts:
+            one, other = sorted((luminance(ground), luminance(text)))
+            assert (other + 0.05) / (one + 0.05) >= 4.5, (ground, text)

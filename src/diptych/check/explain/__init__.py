@@ -20,6 +20,7 @@ from diptych.check.explain.explanation import (
     UnknownRecord,
 )
 from diptych.check.explain.state import Stored
+from diptych.check.explain.telling import Sentence, sentences
 
 __all__ = [
     "Answered",
@@ -32,6 +33,7 @@ __all__ = [
     "MissingEvent",
     "RecordShown",
     "ReductionShown",
+    "Sentence",
     "Side",
     "StateDifference",
     "StateShown",
@@ -42,5 +44,6 @@ __all__ = [
     "UnknownRecord",
     "bare",
     "explain",
+    "sentences",
     "state_difference",
 ]

@@ -7,6 +7,7 @@ that it belongs in. Which of the two is read off the state; the tile then has to
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from diptych.check.explain.explanation import (
     Disagreement,
@@ -62,6 +63,31 @@ class _Comparison:
         )
         return cls(view, layout, state, t, floor, pairing, events)
 
+    @cached_property
+    def _tiled(self) -> bool:
+        """Whether any reduction of the view reads tiles."""
+        return any(reducer_of(reduction).tiled for reduction in self.view.reductions)
+
+    @cached_property
+    def _hops(self) -> tuple[tuple[int, int], ...]:
+        return self.layout.hops
+
+    @cached_property
+    def _base(self) -> int | None:
+        """The place of the base tile."""
+        return next((place for place, tile in enumerate(self.state.tiles) if tile.start is None), None)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The starts of the sized tiles, which are the last ones, oldest first; none overlap."""
+        return [tile.start for tile in self.state.tiles if tile.start is not None]
+
+    def _covering(self, ts: int) -> int | None:
+        """The place of the sized tile that covers an instant."""
+        behind = len(self.state.tiles) - len(self._starts)
+        place = bisect_right(self._starts, ts) - 1
+        return place + behind if place >= 0 and _covers(self.state.tiles[place + behind], ts) else None
+
     def result(self) -> StateDifference:
         missing: dict[int, MissingEvent] = {}
         members: dict[int, list[Event]] = {}
@@ -96,21 +122,20 @@ class _Comparison:
         wait = 0 if self.view.source.event_id is None else self.view.source.dedup_window
         if event.ts >= header.horizon or event.known_at >= header.horizon - wait:
             return None, "no record holds it, and it is too new for a tile"
-        if not any(reducer_of(reduction).tiled for reduction in self.view.reductions):
+        if not self._tiled:
             return None, ""  # it is held by records alone, if anything needs it
         if self._is_past(event, header.horizon):
             if not self.layout.keeps_lifetime:
                 return None, ""
-            base = next((place for place, tile in enumerate(self.state.tiles) if tile.start is None), None)
-            return base, "it belongs in the base tile, and there is none"
-        place = covering(self.state.tiles, event.ts)
+            return self._base, "it belongs in the base tile, and there is none"
+        place = self._covering(event.ts)
         if place is None and record is not None:
             return None, "its record is marked as counted, and no tile covers its time"
         return place, "neither a record nor a tile holds it"
 
     def _is_past(self, event: Event, horizon: int) -> bool:
         """Whether every hopping window that tiles serve had passed the event at the horizon."""
-        return all(event.ts < (horizon - length) // hop * hop for length, hop in self.layout.hops)
+        return all(event.ts < (horizon - length) // hop * hop for length, hop in self._hops)
 
     def _unpinned(self) -> list[tuple[Event, str]]:
         """Events that a reduction needs as raw records and that have none."""
@@ -202,14 +227,6 @@ class _Comparison:
             known_at=event.known_at,
             why=why,
         )
-
-
-def covering(tiles: Sequence[Tile], ts: int) -> int | None:
-    """The place of the sized tile that covers an instant; tiles are oldest first, and none overlap."""
-    starts = [tile.start for tile in tiles if tile.start is not None]
-    behind = len(tiles) - len(starts)
-    place = bisect_right(starts, ts) - 1
-    return place + behind if place >= 0 and _covers(tiles[place + behind], ts) else None
 
 
 def _covers(tile: Tile, ts: int) -> bool:

@@ -108,8 +108,9 @@ def _standing(view: View, reductions: Sequence[Reduction], event: Event, t: int)
     if not found:
         return Fated(event.row, Fate.BEFORE, "the feature reads no event at all", event)
     if Fate.COUNTED in each:
-        windows = sum(fate is Fate.COUNTED for fate in each)
-        why = PLAIN if windows == len(each) else f"in {windows} of the feature's {len(each)} reductions"
+        seeing = [r for r, fate in zip(reductions, each, strict=True) if fate is Fate.COUNTED]
+        names = ", ".join(f"r{view.reductions.index(reduction)}" for reduction in seeing)
+        why = PLAIN if len(seeing) == len(each) else f"in the window, for {names} alone"
         return Fated(event.row, Fate.COUNTED, why, event, each)
     nearest = max(found, key=lambda pair: _NEARNESS.index(pair[0]))
     return Fated(event.row, *nearest, event, each)
@@ -127,9 +128,9 @@ def _unseen(event: Event, t: int) -> tuple[Fate | None, str]:
             if event.ts == t
             else f"{spelled_length(event.ts - t)} after the instant"
         )
-        return Fate.AFTER, f"it happened {late}"
+        return Fate.AFTER, late
     if event.known_at >= t:
-        return Fate.LATE, f"it was known only at {said(event.known_at)}, not before the instant"
+        return Fate.LATE, f"known only at {said(event.known_at)}, not before the instant"
     return None, ""
 
 
@@ -138,7 +139,7 @@ def _in_window(view: View, reduction: Reduction, event: Event, t: int) -> tuple[
         return Fate.COUNTED, PLAIN
     start = tail(reduction.window, t)
     if start is not None and event.ts < start:
-        return Fate.BEFORE, f"it happened {spelled_length(start - event.ts)} before the window begins"
+        return Fate.BEFORE, f"{spelled_length(start - event.ts)} before the window"
     if reduction.where is not None and not event.conditions[reduction.where]:
         return Fate.CONDITION, f"{spelled_condition(view, reduction.where)} is not true of it"
     return Fate.NULL, f"{spelled_input(view, reduction.input)} is null"

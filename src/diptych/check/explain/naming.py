@@ -53,7 +53,7 @@ def wanted(registry: Registry, name: str, service: str | Service | None = None) 
             if mark and head in (role.name, role.view) and feature in features:
                 return Wanted(chosen, role, feature, None)
     known = [*(output.name for output in chosen.outputs), *(derived.name for derived in chosen.derived)]
-    hint = did_you_mean(name, known) or f"it has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
+    hint = did_you_mean(name, known) or f"It has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
     raise UnknownFeatures(f"service {chosen.name!r} has no column {name!r}. {hint}")
 
 

@@ -68,11 +68,11 @@ def read_records(view: View, reductions: Sequence[Reduction], state: Unpacked, t
 
 def _read(view: View, reductions: Sequence[Reduction], record: Record, stands: bool, t: int) -> ReadRecord:
     if record.known_at >= t:
-        whole = (Fate.LATE, f"it was known only at {said(record.known_at)}, not before the instant")
+        whole = (Fate.LATE, f"known only at {said(record.known_at)}, not before the instant")
     elif not stands:
         whole = (Fate.REPEAT, "a repeat: an older copy of its id stands")
     elif record.ts >= t:
-        whole = (Fate.AFTER, "it happened at the instant or after it")
+        whole = (Fate.AFTER, "at the instant or after it")
     else:
         found = [_into(view, reduction, record, t) for reduction in reductions]
         each = tuple(fate for fate, _ in found)
@@ -87,7 +87,7 @@ _NEARNESS = (Fate.EMPTY, Fate.BEFORE, Fate.CONDITION, Fate.NULL, Fate.TILED, Fat
 def _into(view: View, reduction: Reduction, record: Record, t: int) -> tuple[Fate, str]:
     start = tail(reduction.window, t)
     if start is not None and record.ts < start:
-        return Fate.BEFORE, f"it happened {spelled_length(start - record.ts)} before the window begins"
+        return Fate.BEFORE, f"{spelled_length(start - record.ts)} before the window"
     if reduction.where is not None and not record.conditions[reduction.where]:
         return Fate.CONDITION, f"{spelled_condition(view, reduction.where)} is not true of it"
     if reduction.input is not None and record.inputs[reduction.input] is None:
@@ -109,10 +109,10 @@ def _tile(reductions: Sequence[Reduction], place: int, tile: Tile, t: int) -> Re
         return ReadTile(place, tile, Fate.EMPTY, "the feature reads raw records alone")
     within = [reduction for reduction in tiled if _reaches(reduction, tile, t)]
     if not within:
-        return ReadTile(place, tile, Fate.BEFORE, "it begins before the window")
+        return ReadTile(place, tile, Fate.BEFORE, "begins before the window")
     held = {partial.reducer for partial in tile.partials if partial.value is not None}
     if not any(reducer_of(reduction) in held for reduction in within):
-        return ReadTile(place, tile, Fate.EMPTY, "it holds nothing that the feature counts")
+        return ReadTile(place, tile, Fate.EMPTY, "holds nothing that the feature counts")
     return ReadTile(place, tile, Fate.COUNTED, PLAIN)
 
 

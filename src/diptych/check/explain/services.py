@@ -15,12 +15,14 @@ from diptych.compile.online.answers import BeforeHorizon, CorruptState
 from diptych.describe.spelling import spell_expression, spell_type
 from diptych.ground.expression import columns_of
 from diptych.ground.values import Timestamp
-from diptych.plan.nodes import REQUEST_TIME, Derived, Feature, Field, Role, Service
+from diptych.plan.nodes import REQUEST_TIME, Derived, Feature, Field, Registry, Role, Service
 from diptych.plan.selection import UnknownFeatures
 from diptych.plan.serial import ManifestError
 from diptych.reference import TOLERANCE, Answer, Judge, Status, serve
+from diptych.rows.evaluate import evaluate
 from diptych.rows.objects import from_list
 from diptych.rows.python import to_python
+from diptych.rows.values import constant, to_list
 from diptych.run.columns import arrow_type, stored, stored_again
 from diptych.serve.reader import OnlineReader
 from diptych.serve.request import BadRequest
@@ -143,15 +145,31 @@ class _Derived:
             served = next((s for s in published.services if (s.name, s.version) == self._version()), None)
             if served is None or self.derived.name not in {derived.name for derived in served.derived}:
                 return Answered({}, missing=f"the published {self.service.name} has no such derived feature")
-            alone = replace(served, outputs=(), derived=tuple(d for d in served.derived if d.name == self.derived.name))
-            reader = OnlineReader(published, self.panels.addresses, self.panels.open_store())
-            answer = reader.get_online_features(alone, [dict(self.entity)], at=self.t)
-        except (StoreError, ManifestError, BeforeHorizon, CorruptState, UnknownFeatures) as error:
+            value = self._served(published, self._alone(served))
+        except (StoreError, ManifestError, BeforeHorizon, CorruptState, UnknownFeatures, BadRequest) as error:
             return Answered({}, missing=str(error))
-        value = answer.to_dict()[self.derived.name][0]
         if isinstance(self.derived.type, Timestamp):
             value = shown(value, self.derived.type)
         return Answered({self.derived.name: value}, Status.NULL if value is None else Status.PRESENT)
+
+    def _served(self, published: Registry, alone: Service) -> Any:
+        """What serving answers to a service of nothing but the derived feature."""
+        if not alone.roles:  # nothing is read from the store: only the request is asked
+            given = {field.name: from_list(field.type, [self.entity[field.name]]).values for field in alone.request}
+            given[REQUEST_TIME] = constant(Timestamp(), self.t, 1)
+            return to_list(self.derived.type, evaluate(alone.derived[0].expression, given, 1))[0]
+        reader = OnlineReader(published, self.panels.addresses, self.panels.open_store())
+        columns = {name for role in alone.roles for name in role.on} | {field.name for field in alone.request}
+        row = {name: value for name, value in self.entity.items() if name in columns}
+        return reader.get_online_features(alone, [row], at=self.t).to_dict()[self.derived.name][0]
+
+    def _alone(self, served: Service) -> Service:
+        """The published service without all that the derived feature does not read, so that it needs no other keys."""
+        derived = tuple(derived for derived in served.derived if derived.name == self.derived.name)
+        read = set(columns_of(derived[0].expression))
+        roles = tuple(role for role in served.roles if any(name.startswith(f"{role.name}__") for name in read))
+        request = tuple(field for field in served.request if field.name in read)
+        return replace(served, outputs=(), derived=derived, roles=roles, request=request)
 
     def _version(self) -> tuple[str, int]:
         return self.service.name, self.service.version

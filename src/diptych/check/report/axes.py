@@ -185,14 +185,11 @@ def _is_power(number: float) -> bool:
     return number != 0 and abs(math.log10(abs(number)) - round(math.log10(abs(number)))) < 1e-9
 
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
 def _power(number: float) -> str:
     if number == 0:
         return "0"
     power = round(math.log10(abs(number)))
-    size = f"{10.0**power:,.{max(0, -power)}f}" if -3 <= power <= 3 else "10" + str(power).translate(_RAISED)
+    size = f"{10.0**power:,.{max(0, -power)}f}" if -3 <= power <= 3 else "10" + str(power).translate(words.RAISED)
     return (words.MINUS if number < 0 else "") + size
 
 

@@ -9,10 +9,13 @@ from diptych.check.findings import Cause, Checked, Findings, Run, Sampling
 from diptych.check.report import words
 from diptych.check.report.features import Row
 
+COPY = "copy"
+"""The kind of comparison that is of a team's own second implementation."""
+
 KINDS = {
     "simulate": "Simulation",
     "replay": "Replay of logged requests",
-    "copy": "Second copy, written by hand",
+    COPY: "Second copy, written by hand",
 }
 
 HARDNESS = {
@@ -133,6 +136,7 @@ def ran(run: Run) -> list[tuple[str, str]]:
         ("Suites", ", ".join(run.suites)),
         ("Targets", ", ".join(dict.fromkeys(targets))),
         ("History", _span(since, until)),
+        ("Questions", _questions(run) if not since else ""),
         ("Seed", "" if run.seed is None else str(run.seed)),
         (
             "Versions",
@@ -238,7 +242,7 @@ def _values(run: Run) -> str:
 
 
 def _sides(run: Run) -> str:
-    return "Two copies" if run.findings and all(f.kind == "copy" for f in run.findings) else "Training and serving"
+    return "Two copies" if run.findings and all(f.kind == COPY for f in run.findings) else "Training and serving"
 
 
 def _span(since: Sequence[Any], until: Sequence[Any]) -> str:
@@ -246,6 +250,12 @@ def _span(since: Sequence[Any], until: Sequence[Any]) -> str:
         return ""
     begin, end = min(since), max(until)
     return f"{words.day(begin)} to {words.day(end)} ({words.span(end - begin)})"
+
+
+def _questions(run: Run) -> str:
+    """From when to when questions were put, as far as a sample of them says."""
+    instants = [p.at for findings in run.findings for output in findings.outputs for p in output.points]
+    return _span([min(instants)], [max(instants)]) if instants else ""
 
 
 def _listed(every: Sequence[Findings], name: str) -> list[str]:

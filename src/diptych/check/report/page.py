@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from diptych.check.findings import Example, Mismatch, Run
+from diptych.check.findings import Example, Findings, Mismatch, Run, Sampling
 from diptych.check.report import features, overview, words
 from diptych.check.report.features import Row
 from diptych.check.report.plots import ErrorPlot, ScatterPlot, Timeline, spread
@@ -61,6 +61,8 @@ def html(run: Run) -> str:
             ran=overview.ran(run),
             again=overview.AGAIN,
             tallies=overview.tallies(run.checks),
+            comparisons=[findings for findings in run.findings if findings.kind != overview.COPY],
+            copies=[findings for findings in run.findings if findings.kind == overview.COPY],
             causes=overview.causes(run, rows),
             targets=features.targets(run),
             wrong=wrong,
@@ -104,13 +106,17 @@ def _scatter_plot(row: Row) -> Markup | None:
     return ScatterPlot.of(row.points).svg(_name(row), row.sides) if row.points else None
 
 
-def _timeline(run: Run) -> Timeline | None:
-    points = [point for findings in run.findings for output in findings.outputs for point in output.points]
+def _timeline(findings: Findings) -> Timeline | None:
+    points = [point for output in findings.outputs for point in output.points]
     return Timeline.of(points) if points else None
 
 
 def _name(row: Row) -> str:
     return f"{row.group}:{row.name}"
+
+
+def _skew(sampling: Sampling) -> str:
+    return words.share(sampling.detectable) if sampling.detectable > 0 else "any"
 
 
 def _sortable(error: float | None) -> float:
@@ -147,6 +153,7 @@ def _environment() -> jinja2.Environment:
         "told": overview.told,
         "sampled": overview.sampled,
         "detectable": overview.detectable,
+        "skew": _skew,
         "kinds": overview.KINDS,
         "kinds_of": overview.kinds,
         "spread": spread,

@@ -10,6 +10,9 @@ from diptych.ground.instants import DAY, EARLIEST, LATEST, SECOND, moment
 MINUS, TIMES, NONE = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
 """How numbers are set; the last stands where there is none."""
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""The digits of a power, as they are set."""
+
 LONGEST_VALUE = 80
 """Characters of one value or key that a report shows."""
 
@@ -92,7 +95,9 @@ def number(value: float | None) -> str:
         return f"{int(value):,}".replace("-", MINUS)
     text = f"{value:,.4g}" if 1e-4 <= size < 1e4 else f"{value:,.1f}" if 1e4 <= size < 1e9 else f"{value:.3e}"
     mantissa, _, power = text.partition("e")
-    return (f"{mantissa} {TIMES} 10^{int(power)}" if power else mantissa).replace("-", MINUS)
+    if power:
+        mantissa = f"{mantissa.rstrip('0').rstrip('.')} {TIMES} 10{str(int(power)).translate(RAISED)}"
+    return mantissa.replace("-", MINUS)
 
 
 def instant(at: int) -> str:

@@ -162,7 +162,8 @@ class Rollout:
         return [view for view in registry.views if (view.name, view.fingerprint) not in live]
 
     def _unfilled(self, registry: Registry) -> list[View]:
-        return [view for view in registry.views if not self.is_filled(view)]
+        """What has to be filled, the views of one source together: they may share what was read of it."""
+        return sorted((view for view in registry.views if not self.is_filled(view)), key=lambda view: view.source.name)
 
     def fill(
         self, views: Iterable[str] | None = None, *, cut: int | None = None, watch: Watcher = unwatched
@@ -177,7 +178,8 @@ class Rollout:
         unknown = [name for name in names if name not in current]
         if unknown:
             raise RolloutError(f"there is no published view {unknown[0]!r}; there are {', '.join(sorted(current))}")
-        return {name: self._backfill(current[name], cut, watch) for name in names}
+        together = sorted(names, key=lambda name: current[name].source.name)
+        return {name: self._backfill(current[name], cut, watch) for name in together}
 
     def cut_of(self, source: str) -> int | None:
         """The latest cut of the current views over a source (microseconds): events known before it are history."""

@@ -50,11 +50,21 @@ class Reading:
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, view: View, history: Location) -> "Reading":
-        """Open a history for a view. Raises BadHistory."""
-        source = view.source
+        """Open a history for a view: the columns that it needs. Raises BadHistory."""
+        return cls._opened(connection, view.source, _needed(view), history)
+
+    @classmethod
+    def whole(cls, connection: duckdb.DuckDBPyConnection, source: Source, history: Location) -> "Reading":
+        """Open a history with all declared columns. Raises BadHistory."""
+        return cls._opened(connection, source, source, history)
+
+    @classmethod
+    def _opened(
+        cls, connection: duckdb.DuckDBPyConnection, source: Source, narrowed: Source, history: Location
+    ) -> "Reading":
         opened = open_history(connection, history, source)
         connection.execute(f'CREATE TEMP VIEW "{_RAW}" AS {opened.sql}')
-        return cls(connection, _needed(view), opened)
+        return cls(connection, narrowed, opened)
 
     def batches(self, number: str = "", joined: str = "", where: str = "") -> Iterator[Batch]:
         """The rows in no particular order; ``number``: SQL of an int64 to give out beside each row.

@@ -26,7 +26,7 @@ loses what was acknowledged; positions alone (no marks) say nothing of pushes, a
 lost and delivered again from the one that was applied.
 
 What does not hold. Reads at the very time between a crash and the settling may have seen less of a half applied batch
-than its instants say. A half applied *push* that is settled later than the source's ``dedup_window`` is counted and not
-applied again. A process that feeds the same source without recording, or into another folder, is not seen. Locks are
-``flock``: one machine, or a shared file system that has them.
+than its instants say. A *push* in doubt that is settled later than the source's ``dedup_window`` is not applied again;
+it counts if a trace of it is left, and a fold may have taken that. A process that feeds the same source without
+recording, or into another folder, is not seen. Locks are ``flock``: one machine, or a shared file system that has them.
 """

@@ -4,17 +4,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from diptych.ground.instants import HOUR, spell
+from diptych.reference import ARRIVED_AT
 from diptych.testing.boundaries.case import BoundaryCase, Gap, Rule
-from diptych.testing.boundaries.cast import Row
+from diptych.testing.boundaries.cast import Row, timed_row
 from diptych.testing.boundaries.stage import Stage
 from diptych.testing.boundaries.windows import window_name
 
 
-def delays(stage: Stage) -> Iterator[BoundaryCase | Gap]:
+def delays(stage: Stage) -> Iterator[BoundaryCase]:
     """Events that are known later than they happened, or before."""
-    if stage.view.source.known_at is None:
-        yield Gap(Rule.KNOWN_AT, "delays", "the source declares no known_at: events are known at their own time")
-        return
     now, about = stage.now, Rule.KNOWN_AT
     soon = min((window.length or HOUR for window in stage.windows), default=HOUR) // 2 + 1
     rule = "an event counts from the microsecond after it was known"
@@ -23,6 +21,12 @@ def delays(stage: Stage) -> Iterator[BoundaryCase | Gap]:
     script = stage.script().add(now - 2, known=now - 2).add(now - soon - 1, known=now - 1)
     rule = "an event that was known late takes the place of its own time, not of its arrival"
     yield script.case("two events that arrive in the other order", about, rule, (now - 1, now))
+    if stage.view.source.known_at is not None:
+        script = stage.script()
+        for row in stage.cast.telling_at(now - soon, now):
+            script.exactly({**timed_row(stage.view, row, now - soon, now - soon, len(script.rows)), ARRIVED_AT: now})
+        rule = "when the store took an event in outranks what a column says"
+        yield script.case("arrived later than it says", about, rule, (now - 1, now, now + 1))
     for window in stage.windows:
         assert window.length is not None
         name, t = window_name(window), now + window.length % window.step
@@ -35,14 +39,11 @@ def delays(stage: Stage) -> Iterator[BoundaryCase | Gap]:
         yield script.case(f"{name}: late by almost its length", about, rule, (t - 1, t, t + window.step))
 
 
-def limits(stage: Stage) -> Iterator[BoundaryCase | Gap]:
+def limits(stage: Stage) -> Iterator[BoundaryCase]:
     """Declared limits of lateness and of skew."""
     source, now = stage.view.source, stage.now
     for name, limit, sign in (("lateness", source.lateness, 1), ("max_skew", source.max_skew, -1)):
         if limit is None:
-            continue
-        if source.known_at is None:
-            yield Gap(Rule.LATENESS, name, "the source declares no known_at, so no row of history can exceed it")
             continue
         rule = f"an event outside {name}={spell(limit)} is refused, on the limit it is not"
         for what, beyond in (("on the limit of", 0), ("a microsecond beyond", 1)):
@@ -98,8 +99,7 @@ def copies(stage: Stage) -> Iterator[BoundaryCase | Gap]:
 
 
 def _again(stage: Stage, name: str, rule: str, known: Sequence[int]) -> Iterator[BoundaryCase]:
-    """One of several events comes again at these instants: each time with a time of its own, and where known-at is
-    declared also with one time for all, and with an earlier one."""
+    """One of several events comes again at these instants: with times of its own, with one time, with an earlier one."""
     instants, about = (stage.now - 1, stage.now), Rule.DUPLICATES
     first, later = known[0], known[1:]
     rows = [*stage.cast.telling_at(first, first), *stage.cast.contrast]
@@ -107,8 +107,6 @@ def _again(stage: Stage, name: str, rule: str, known: Sequence[int]) -> Iterator
     for at in later:
         moved.add(at, rows=rows[:1], first=0)
     yield moved.case(name, about, rule, instants)
-    if stage.view.source.known_at is None:
-        return
     largest = len(rows) - len(stage.cast.contrast) - 1
     for what, ts, chosen in (("of the same time", first, 0), ("of an earlier time", first - 5, largest)):
         script = stage.script().add(first, rows=rows)
@@ -138,12 +136,9 @@ def _at_once(stage: Stage) -> Iterator[BoundaryCase]:
         for row in ordered:
             script.add(at, rows=[row], first=0)
         yield script.case(f"copies of one instant with other values, {what}", about, rule, (stage.now,))
-    if stage.view.source.known_at is not None:
-        rule = "of copies known at once the one that happened first stands"
-        script = (
-            stage.script().add(at - 1, known=at, rows=rows[-1:], first=0).add(at - 2, known=at, rows=rows[:1], first=0)
-        )
-        yield script.case("copies known at once, of two times", about, rule, (stage.now,))
+    rule = "of copies known at once the one that happened first stands"
+    script = stage.script().add(at - 1, known=at, rows=rows[-1:], first=0).add(at - 2, known=at, rows=rows[:1], first=0)
+    yield script.case("copies known at once, of two times", about, rule, (stage.now,))
 
 
 def several(stage: Stage) -> Iterator[BoundaryCase]:

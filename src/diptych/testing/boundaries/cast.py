@@ -13,7 +13,7 @@ from typing import Any
 from diptych.ground.expression import Column, columns_of
 from diptych.ground.instants import DAY, HOUR, LATEST
 from diptych.plan.nodes import Field, View
-from diptych.reference import Event, Unfit, Value, door, evaluate, held, order, spoken
+from diptych.reference import ARRIVED_AT, Event, Unfit, Value, door, evaluate, held, order, spoken
 from diptych.testing.boundaries import pools
 
 CANDIDATES = 240
@@ -287,11 +287,16 @@ def _varied(view: View, anchor: int, hero: Row) -> Iterable[Row]:
 
 
 def timed_row(view: View, row: Mapping[str, Any], ts: int, known: int, number: int = 0) -> Row:
-    """A row at an instant, known at another, with the id of that number; where the source has those."""
+    """A row at an instant, known at another, with the id of that number; where the source has those.
+
+    A source that declares no ``known_at`` is told by ``arrived_at``, as a recorded history does.
+    """
     source = view.source
-    found = dict(row)
+    found = {name: value for name, value in row.items() if name != ARRIVED_AT}
     if source.timestamp is not None:
         found[source.timestamp] = ts
+        if source.known_at is None and known != ts:
+            found[ARRIVED_AT] = known
     if source.known_at is not None:
         found[source.known_at] = known
     if source.event_id is not None and source.event_id not in view.on:

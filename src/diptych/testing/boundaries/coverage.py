@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from diptych.ground.expression import Call, Expression, Literal, Op, columns_of
 from diptych.ground.values import Decimal, Enum, Float64, Int64, String, ValueType
 from diptych.plan.nodes import REQUEST_TIME, Feature, Kind, Reduction, View, Window
-from diptych.reference import Judge, Status
+from diptych.reference import ARRIVED_AT, Judge, Status
 from diptych.testing.boundaries.case import BoundaryCase, Rule
 from diptych.testing.boundaries.exam import Exam
 from diptych.testing.boundaries.nullable import never_null
@@ -128,6 +128,11 @@ def _source(**changes: Any) -> Callable[..., Asked]:
     return lambda view, history, spine: (replace(view, source=replace(view.source, **changes)), history, spine)
 
 
+def _at_once(view: View, history: Sequence[Row], spine: Sequence[Question]) -> Asked:
+    untold = [{name: value for name, value in row.items() if name != ARRIVED_AT} for row in history]
+    return _source(known_at=None, lateness=None, max_skew=None)(view, untold, spine)
+
+
 def _later(view: View, history: Sequence[Row], spine: Sequence[Question]) -> Asked:
     return view, history, [Question(question.key, question.t + 1) for question in spine]
 
@@ -229,7 +234,7 @@ BENT = (
         _windows(lambda length, hop: Window(length, hop and 2 * hop)),
         _hopping,
     ),
-    Bent(Rule.KNOWN_AT, "events are known at once", _source(known_at=None, lateness=None, max_skew=None)),
+    Bent(Rule.KNOWN_AT, "events are known at once", _at_once),
     Bent(Rule.LATENESS, "nothing is too late or too early", _source(lateness=None, max_skew=None)),
     Bent(Rule.TIES, "of one instant the last to come is the last", _by_arrival, _ordered),
     Bent(Rule.DUPLICATES, "every copy counts", _source(dedup_window=-1)),

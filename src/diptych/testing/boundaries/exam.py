@@ -8,6 +8,7 @@ from functools import cached_property
 from diptych.plan.nodes import View
 from diptych.testing.boundaries.case import BoundaryCase
 from diptych.testing.boundaries.generate import cases
+from diptych.testing.boundaries.stage import is_plain
 from diptych.testing.boundaries.together import Together
 from diptych.testing.oracle import Answers, Difference, Judged, differences
 from diptych.testing.targets.target import Target
@@ -75,7 +76,10 @@ class Exam:
     def put_to(self, target: Target, clock: Callable[[], float] = time.perf_counter) -> Outcome:
         """Ask a target all cases, those together that may be."""
         begun = clock()
-        failures = self._together(target, [n for n, case in enumerate(self.cases) if not case.alone])
+        together = [number for number, case in enumerate(self.cases) if not case.alone]
+        failures: list[Failure] = []
+        for plain in (True, False):
+            failures += self._together(target, [n for n in together if is_plain(self.cases[n].history) is plain])
         for number, case in enumerate(self.cases):
             if case.alone:
                 failures += self._alone(target, number)
@@ -84,7 +88,7 @@ class Exam:
 
     def _together(self, target: Target, numbers: list[int]) -> list[Failure]:
         """Many cases at once; where that raises, in halves, until it is known which cases it is."""
-        todo, failures = [numbers], list[Failure]()
+        todo, failures = [numbers] if numbers else [], list[Failure]()
         first: Exception | None = None
         while todo and len([failure for failure in failures if failure.error]) < RAISED:
             some = todo.pop(0)

@@ -1,11 +1,12 @@
 """How a case is put together: the cast's rows at chosen instants, with ids of their own, and questions about them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from diptych.ground.instants import EARLIEST, LATEST
 from diptych.plan.nodes import View, Window
+from diptych.reference import ARRIVED_AT
 from diptych.testing.boundaries.case import BoundaryCase, Rule
 from diptych.testing.boundaries.cast import Cast, Row, timed_row
 from diptych.testing.cases.case import Question
@@ -45,8 +46,20 @@ class Script:
     ) -> BoundaryCase:
         """The case that asks for the hero's entity, or for others, at each of the instants."""
         asked = sorted({at for at in instants if EARLIEST < at <= LATEST})
+        rows = self.rows if is_plain(self.rows) else [_stamped(self.cast.view, row) for row in self.rows]
         questions = tuple(Question(key, at) for at in asked for key in keys or [self.cast.key])
-        return BoundaryCase(name, about, rule, tuple(self.rows), questions, alone)
+        return BoundaryCase(name, about, rule, tuple(rows), questions, alone)
+
+
+def is_plain(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether no row says by itself when it arrived."""
+    return not any(ARRIVED_AT in row for row in rows)
+
+
+def _stamped(view: View, row: Row) -> Row:
+    """A row of a recorded history, in which every row says when it arrived."""
+    known = view.source.known_at or view.source.timestamp
+    return {ARRIVED_AT: None if known is None else row.get(known), **row}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from diptych.ground.instants import EARLIEST
 from diptych.plan.nodes import Registry, View
 from diptych.serve.addresses import Addresses
@@ -61,6 +63,11 @@ def in_order(view: View, rows: Sequence[Row]) -> list[Row]:
     return sorted(told, key=lambda row: known(view, row) or 0)
 
 
+def _as_sent(view: View, rows: Sequence[Row]) -> pa.Table:
+    """Rows as whoever sends them has them, who cannot know when they will arrive."""
+    return table(view.source, [{name: value for name, value in row.items() if name != "arrived_at"} for row in rows])
+
+
 @dataclass
 class Corner:
     """Ingestion and reads of one view in one project of a store; ``clear`` deletes all that is there."""
@@ -90,7 +97,12 @@ class Corner:
 
     def push(self, *rows: Row) -> None:
         """Push rows at the clock's instant."""
-        self.ingestor.push(self.view.source.name, table(self.view.source, rows))
+        self.ingestor.push(self.view.source.name, _as_sent(self.view, rows))
+
+    def stream(self, rows: Sequence[Row], upto: int) -> None:
+        """Read a live stream of ``rows`` on to its first ``upto``, at the clock's instant."""
+        stream = TableStream("stream", _as_sent(self.view, rows[:upto]), "")
+        Consumer(self.ingestor, self.view.source.name, stream).run()
 
     def fold(self, now: int, lag: int = 0) -> None:
         """Fold every state there is."""

@@ -39,7 +39,7 @@ class Online:
             if corner.ingestor.replay:
                 _feed(corner, table(view.source, rows))
             else:
-                _push(corner, rows)
+                _live(corner, rows, 0, len(rows))
             return _answers(view, len(spine), [_ask(corner, spine, places) for places in _by_instant(spine)])
 
     def close(self) -> None:
@@ -50,8 +50,8 @@ class Online:
 class OnlineFolded:
     """Each question is asked when all that was known before it is in, and every append may fold.
 
-    With ``pushed`` events are pushed, each at the instant at which history knew it, and every state is folded before
-    every question; only views whose source declares an ``event_id`` can be.
+    With ``pushed``, and where rows say when they arrived, events come live, each at the instant at which history knew it,
+    and every state is folded before every question.
     """
 
     store: KeyValueStore
@@ -75,7 +75,7 @@ class OnlineFolded:
                     if upto > done:
                         _feed(corner, whole.slice(0, upto))
                 else:
-                    _push(corner, rows[done:upto])
+                    _live(corner, rows, done, upto)
                     corner.fold(now=t)
                 done = upto
                 found.append(_ask(corner, spine, places))
@@ -106,10 +106,17 @@ def _feed(corner: Corner, rows: pa.Table) -> None:
     Consumer(corner.ingestor, corner.view.source.name, stream).run()
 
 
-def _push(corner: Corner, rows: Sequence[Row]) -> None:
-    for instant, same in groupby(rows, lambda row: known(corner.view, row) or 0):
+def _live(corner: Corner, rows: Sequence[Row], begin: int, end: int) -> None:
+    """Rows from ``begin`` to before ``end``, each at the instant at which it was known: pushed where they have an id,
+    else out of a stream, whose positions are ids."""
+    for instant, same in groupby(rows[begin:end], lambda row: known(corner.view, row) or 0):
         corner.clock.now = instant
-        corner.push(*same)
+        arrived = list(same)
+        begin += len(arrived)
+        if corner.view.source.event_id is None:
+            corner.stream(rows, begin)
+        else:
+            corner.push(*arrived)
 
 
 def _by_instant(spine: Sequence[Question]) -> list[list[int]]:

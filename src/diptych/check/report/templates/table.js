@@ -10,7 +10,9 @@ const valueOf = (row, column) => {
 const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
 
 function sort(table, header, column) {
-  const descending = header.getAttribute("aria-sort") !== "descending";
+  const numbers = header.classList.contains("n");
+  const before = header.getAttribute("aria-sort") || (numbers ? "ascending" : "descending");
+  const descending = before === "ascending";
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", descending ? "descending" : "ascending");
   for (const body of table.tBodies) {
