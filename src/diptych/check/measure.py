@@ -5,7 +5,7 @@ Any comparison uses it: a simulation, a replay of logged requests, a team's own 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class Measured:
 
     ``rows`` are the places of all mismatches among the questions, ``examined`` the mismatches that are asked why, in
     order of time, and ``agreed`` a sample of the equal answers: among them those about the same keys. ``left`` is one
-    mismatch that is not examined, where there are any.
+    mismatch that is not examined, where there are any; ``at`` gives the question of any row.
     """
 
     feature: Feature
@@ -52,14 +52,18 @@ class Measured:
     examined_rows: Rows
     agreed: tuple[Mismatch, ...]
     left: tuple[Mismatch, ...] = ()
+    at: Callable[[int], Mismatch] | None = None
 
     def asked(self) -> list[Answered]:
         """The examined mismatches as ``check.causes`` takes them."""
         return [_answered(mismatch) for mismatch in self.examined]
 
-    def agreements(self) -> list[Answered]:
-        """The sample of equal answers, likewise."""
-        return [_answered(agreement) for agreement in self.agreed]
+    def agreements(self, beside: Sequence[int] = ()) -> list[Answered]:
+        """The sample of equal answers, likewise; with those at some rows, where they are equal there."""
+        if self.at is None:
+            return [_answered(agreement) for agreement in self.agreed]
+        rows = np.setdiff1d(np.array(beside, np.int64), self.rows)[:AGREEMENTS].tolist()
+        return [_answered(agreement) for agreement in (*self.agreed, *map(self.at, rows))]
 
     def explained(self, diagnoses: Sequence[Diagnosis], rest: Diagnosis | None = None) -> OutputFindings:
         """The findings with causes: one diagnosis for each examined mismatch, in order.
@@ -136,6 +140,7 @@ def measure(
         chosen,
         tuple(map(asked.at, agreed.tolist())),
         tuple(map(asked.at, np.setdiff1d(rows, chosen)[:1].tolist())),
+        asked.at,
     )
 
 

@@ -68,8 +68,9 @@ def with_causes(
     """
     until, diagnosed = clock() + seconds, Diagnosed()
     by_view: dict[str, list[Measured]] = {}
+    differing = {each.findings.view for each in measured if each.examined}
     for each in measured:
-        if each.examined:
+        if each.findings.view in differing:
             by_view.setdefault(each.findings.view, []).append(each)
     for left, (name, outputs) in zip(range(len(by_view), 0, -1), by_view.items(), strict=True):
         view = views[name]
@@ -78,7 +79,7 @@ def with_causes(
                 view,
                 lambda key, view=view: rows(view, key),  # type: ignore[misc]
                 [asked for output in outputs for asked in output.asked()],
-                [agreed for output in outputs for agreed in output.agreements()],
+                [agreed for output in outputs for agreed in output.agreements(_beside(output, outputs))],
                 (versions or {}).get(name, ()),
             ),
             max(0.0, until - clock()) / left,
@@ -89,6 +90,13 @@ def with_causes(
     findings = [each.explained(diagnosed.of(each)) for each in measured]
     findings += [column.measured.explained(_of_derived(column, diagnosed)) for column in derived]
     return tuple(findings)
+
+
+def _beside(output: Measured, outputs: Sequence[Measured]) -> list[int]:
+    """Rows at which other features of the same service differ, for what an equal answer there says of a happening."""
+    others = [each for each in outputs if each is not output and each.findings.service == output.findings.service]
+    rows = [each.examined_rows for each in others if each.findings.compared == output.findings.compared]
+    return sorted({int(row) for each in rows for row in each[:: max(1, len(each) // 50)]})
 
 
 def _of_derived(column: DerivedColumn, diagnosed: Diagnosed) -> list[Diagnosis]:

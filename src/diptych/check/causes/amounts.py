@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from diptych.check.causes.bench import QUICK, Case, Rules, reads
+from diptych.check.causes.bench import QUICK, Case, Entity, Rules, reads
 from diptych.check.causes.rewriting import (
     feature_as,
     in_zone,
@@ -74,6 +74,7 @@ def _nulls(view: View) -> Iterator[Suspect]:
         return [replace(event, inputs=_filled(event.inputs, [_NULL] * len(zeros))) for event in events]
 
     yield by_events(cause, "as if a null input were zero", as_zero, 3)
+    yield Suspect(cause, "as if a null in a column of the source were zero", _columns_filled(view), 4)
     if any(each.kind is Kind.DISTINCT for each in view.reductions):
         yield replace(
             by_events(cause, "as if null were a value of its own", as_value, 4),
@@ -87,6 +88,25 @@ def _nulls(view: View) -> Iterator[Suspect]:
     yield by_value(cause, "as if the answer zero of an empty window were null", _or_null, 2)
     yield by_value(cause, "as if the default were not applied", _without_default, 2)
     yield from by_view(cause, "as if a division by zero gave zero", with_finishes(view, null_for_zero_divisor), 3)
+
+
+def _columns_filled(view: View) -> Callable[[Case], Answer | None]:
+    """Nulls of all columns as zero, before anything is derived; not those of keys, ids and instants."""
+    source = view.source
+    own = {source.timestamp, source.known_at, source.event_id, *view.on}
+    zeros = {field.name: zero(field.type) for field in source.columns if field.name not in own}
+
+    def compute(case: Case) -> Answer | None:
+        def events() -> Sequence[Event]:
+            nulls = [
+                {name: value for name, value in zeros.items() if row.get(name) is None} for row in case.entity.rows
+            ]
+            rows = [{**row, **filled} for row, filled in zip(case.entity.rows, nulls, strict=True)]
+            return Entity(view, case.entity.key, rows).events()
+
+        return case.recomputed(case.entity.changed("columns filled", events))
+
+    return compute
 
 
 _NULL: Any = "\x00null"
@@ -136,6 +156,9 @@ def _filters(view: View) -> Iterator[Suspect]:
             other = replace(tree, op=_STRICTNESS[tree.op])
             detail = f"as if the condition on {words} were {other.op.value} for {tree.op.value}"
             yield from by_door(Cause.FILTER, detail, _with_condition(view, index, other), 3)
+    if len(view.conditions) > 1:
+        lost = with_reductions(view, lambda each: each if each.where is None else replace(each, where=None))
+        yield from by_view(Cause.FILTER, "as if all conditions were lost", lost, 3)
     if view.source.filter is not None:
         lost = replace(view, source=replace(view.source, filter=None))
         yield from by_door(Cause.FILTER, "as if the source's filter were lost", lost, 2)
@@ -185,14 +208,23 @@ def _wrapped(case: Case) -> Result:
 def _rounded() -> Iterator[Suspect]:
     roundings: dict[str, Callable[[float], float]] = {
         "cut": math.trunc,
-        "rounded": round,
         "rounded up": math.ceil,
         "rounded down": math.floor,
     }
     for digits in range(7):
+        detail = f"as if the answer were rounded to {digits or 'no'} digits"
+        yield by_value(Cause.ARITHMETIC, detail, _to_digits(digits), 6 + digits, 3.0 + digits)
         for word, rounding in roundings.items():
             detail = f"as if the answer were {word} to {digits or 'no'} digits"
             yield by_value(Cause.ARITHMETIC, detail, _rounder(digits, rounding), 6 + digits, 3.0 + digits)
+
+
+def _to_digits(digits: int) -> Callable[[Case], Result]:
+    def change(case: Case) -> Result:
+        value = case.law.value
+        return round(value, digits) if isinstance(value, float) else value
+
+    return change
 
 
 def _rounder(digits: int, rounding: Callable[[float], float]) -> Callable[[Case], Result]:
@@ -258,8 +290,8 @@ def _scaled(factor: float) -> Callable[[Case], Result]:
 def _cut(unit: int, *, ts: bool) -> Callable[[Case, Sequence[Event]], Sequence[Event]]:
     def change(case: Case, events: Sequence[Event]) -> Sequence[Event]:
         if not ts:
-            return [replace(event, known_at=event.known_at // unit * unit) for event in events]
-        return [replace(event, ts=event.ts // unit * unit, known_at=event.known_at // unit * unit) for event in events]
+            return [case.moved(event, event.ts, event.known_at // unit * unit) for event in events]
+        return [case.moved(event, event.ts // unit * unit, event.known_at // unit * unit) for event in events]
 
     return change
 

@@ -21,21 +21,27 @@ _FOREVER = 2**62
 def arrivals(view: View) -> Iterator[Suspect]:
     """All suspects about the order and the repetition of arrivals."""
     if view.source.timestamp is not None:
-        yield from _late()
+        yield from _late(view)
     if view.source.event_id is not None:
         yield from _copies(view)
     if any(each.kind in (Kind.FIRST, Kind.LAST, Kind.LATEST) for each in view.reductions):
         yield from _ties()
 
 
-def _late() -> Iterator[Suspect]:
+def _late(view: View) -> Iterator[Suspect]:
     def known_at_once(case: Case, events: Sequence[Event]) -> Sequence[Event]:
         return [replace(event, known_at=event.ts) for event in events]
 
     def by_arrival(case: Case, events: Sequence[Event]) -> Sequence[Event]:
         return [replace(event, ts=event.known_at) for event in events]
 
-    yield by_events(Cause.LATE_EVENT, "as if every event were known when it happened", known_at_once, 2)
+    def known_at_once_too(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        return standing(known_at_once(case, events), view.source)
+
+    detail = "as if every event were known when it happened"
+    yield by_events(Cause.LATE_EVENT, detail, known_at_once, 2)
+    if view.source.event_id is not None:
+        yield by_events(Cause.LATE_EVENT, f"{detail}, copies too", known_at_once_too, 2, repeats=True)
     yield by_events(Cause.LATE_EVENT, "as if events known later than they happened never counted", _on_time(None), 4)
     yield by_events(Cause.LATE_EVENT, "as if events happened when they became known", by_arrival, 5)
     for hop in HOPS:

@@ -49,7 +49,8 @@ def _offset(by: int) -> Iterator[Suspect]:
     yield by_rules(cause, f"as if events were {spelled}", events_moved(by), rank, needs)
     yield Suspect(cause, f"as if the question were {spelled}", _asked_at(lambda at: by), rank, needs)
     yield Suspect(cause, f"as if the question were {spelled}", _asked_at(lambda at: by, knowing=False), rank, needs)
-    yield by_rules(cause, f"as if arrivals were {spelled}", arrivals_moved(by), rank + 1, needs)
+    if by < 0:  # what arrives later is a lag
+        yield by_rules(cause, f"as if arrivals were {spelled}", arrivals_moved(by), rank + 1, needs)
 
 
 def _all_three(detail: str, shift: Callable[[int], int], rank: int, needs: float) -> Iterator[Suspect]:

@@ -19,9 +19,9 @@ from diptych.check.causes.clocks import clocks
 from diptych.check.causes.evidence import Diagnosis, Evidence
 from diptych.check.causes.happenings import happened
 from diptych.check.causes.keys import keys
-from diptych.check.causes.spans import families
+from diptych.check.causes.spans import families, lengths
 from diptych.check.causes.suspect import Suspect
-from diptych.check.causes.trial import NEARLY, Group, choose, try_all
+from diptych.check.causes.trial import NEARLY, Group, choose, likely, try_all
 from diptych.check.causes.windows import windows
 from diptych.check.findings import Cause
 from diptych.ground.values import Float64
@@ -38,7 +38,7 @@ LEARNT = 40
 
 SIDES = ("offline", "online")
 
-MEASURED = 9
+MEASURED = 12
 """Mismatches of a feature from which families of suspects measure their length."""
 
 
@@ -105,25 +105,31 @@ class _Inquiry:
             return {}
         view, rows = self.evidence.view, self.evidence.rows
         simple = [*windows(view), *arrivals(view), *amounts(view, self.evidence.versions), *keys(view, rows)]
-        records = try_all(simple, _groups(cases, self.agreements), self.spent)
-        for more in (lambda groups: clocks(view), self._measured):
+        groups = _groups(cases, self.agreements)
+        records = try_all(simple, groups, self.spent)
+        for more, enough in ((self._clocks, NEARLY), (self._measured, 1.0)):
             chosen = choose(records, [case.place for case in cases])
-            left = [case for case in cases if case.place not in chosen]
-            if len(left) <= (1 - NEARLY) * len(cases) or self.spent():
+            if len(chosen) >= enough * len(cases) or self.spent():
                 break
-            groups = _groups(left, self.agreements)
-            records += try_all(list(more(groups)), groups, self.spent)
+            records += try_all(more(groups), groups, self.spent)
         return choose(records, [case.place for case in cases])
 
-    def _measured(self, groups: Sequence[Group]) -> Iterator[Suspect]:
-        """Suspects whose length is measured: of each feature alone, and of all features together."""
-        few = [list(group.cases[:MEASURED]) for group in groups]
-        pooled = [case for group in few for case in group[: max(3, MEASURED // len(few))]]
-        for chosen in [pooled, *(few if len(few) > 1 else [])]:
-            for family in families(self.evidence.view, chosen):
-                if self.spent():
-                    return
-                yield from family.suspects(chosen)
+    def _clocks(self, groups: Sequence[Group]) -> list[Suspect]:
+        return likely(clocks(self.evidence.view), groups, self.spent)
+
+    def _measured(self, groups: Sequence[Group]) -> list[Suspect]:
+        """Suspects whose length is measured: of all features together, and windows of each feature alone."""
+        view = self.evidence.view
+        pooled = [case for group in groups for case in group.cases[: max(1, 2 * MEASURED // len(groups))]]
+        found: list[Suspect] = []
+        for family in families(view):
+            if not self.spent():
+                found += family.suspects(pooled, [each for group in groups for each in group.agreements[:2]])
+        for group in groups:
+            for family in lengths(view, group.cases[:1]):
+                if not self.spent():
+                    found += family.suspects(group.cases[: MEASURED // 2], group.agreements[:MEASURED])
+        return found
 
     def _joined(self, place: int, by_side: dict[str, dict[int, Diagnosis]]) -> Diagnosis:
         """What is known of one mismatch; of two wrong sides, online's cause, and both details."""

@@ -86,6 +86,9 @@ def _candidates(case: Case) -> Iterator[Happening]:
     for times in (0, 2):
         for event in seen:
             yield Happening(frozenset((event.row,)), times)
+    for copies in _standing_copies(case):
+        yield Happening(copies, 0)
+        yield Happening(copies, 2)
     if len(seen) <= RUNS:
         for length in range(2, len(seen) + 1):
             for start in range(len(seen) - length + 1):
@@ -93,6 +96,15 @@ def _candidates(case: Case) -> Iterator[Happening]:
     else:
         for length in range(2, len(seen)):
             yield Happening(frozenset(event.row for event in seen[-length:]), 0)
+
+
+def _standing_copies(case: Case) -> Iterator[frozenset[int]]:
+    """Events of one id that came so far apart that they count as several."""
+    by_id: dict[object, set[int]] = {}
+    for event in case.entity.events():
+        if event.event_id is not None and _in_sight(case, event):
+            by_id.setdefault(event.event_id, set()).add(event.row)
+    yield from (frozenset(rows) for rows in by_id.values() if len(rows) > 1)
 
 
 def _in_sight(case: Case, event: Event) -> bool:

@@ -15,12 +15,17 @@ def rewritten(tree: Expression, change: Rewrite) -> Expression:
     if not isinstance(tree, Call):
         return tree
     args = tuple(rewritten(argument, change) for argument in tree.args)
-    return change(tree if args == tree.args else replace(tree, args=args))
+    alike = all(new is old for new, old in zip(args, tree.args, strict=True))
+    return change(tree if alike else replace(tree, args=args))
 
 
 def with_finishes(view: View, change: Rewrite) -> View | None:
     """The view with changed finishes; None where nothing changes."""
-    features = tuple(replace(feature, finish=rewritten(feature.finish, change)) for feature in view.features)
+    finishes = [rewritten(feature.finish, change) for feature in view.features]
+    features = tuple(
+        feature if feature.finish is finish else replace(feature, finish=finish)
+        for feature, finish in zip(view.features, finishes, strict=True)
+    )
     return None if features == view.features else replace(view, features=features)
 
 
@@ -43,7 +48,12 @@ def with_reductions(view: View, change: Callable[[Reduction], Reduction]) -> Vie
 
 def with_window(view: View, change: Callable[[Window], Window]) -> View | None:
     """The view with changed windows; None where nothing changes."""
-    return with_reductions(view, lambda reduction: replace(reduction, window=change(reduction.window)))
+
+    def changed(reduction: Reduction) -> Reduction:
+        window = change(reduction.window)
+        return reduction if window is reduction.window else replace(reduction, window=window)
+
+    return with_reductions(view, changed)
 
 
 def whole_division(call: Call) -> Expression:

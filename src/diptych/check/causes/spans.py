@@ -8,18 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from diptych.check.causes.bench import Case, Rules, arrivals_moved, events_moved, reads
+from diptych.check.causes.bench import LAW, Case, Rules, arrivals_moved, events_moved, question_moved, reads
 from diptych.check.causes.suspect import Compute, Suspect
 from diptych.check.findings import Cause
-from diptych.ground.instants import DAY, HOUR, MINUTE, SECOND, spell
-from diptych.plan.nodes import View, Window
+from diptych.ground.expression import columns_of
+from diptych.ground.instants import DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, moment, spell
+from diptych.plan.nodes import REQUEST_TIME, View, Window
 from diptych.reference import Answer
 from diptych.reference.judge import tail
 
 SKEW = 10 * MINUTE
 """A clock that is further off than this is another zone, or another mistake."""
 
-TRIED = 32
+TRIED = 48
 """Intervals of one mismatch that are tried, those nearest to the law first."""
 
 SAMPLED = 3
@@ -46,15 +47,26 @@ class Family:
     rank: int
     needs: float
 
-    def suspects(self, cases: Sequence[Case]) -> Iterator[Suspect]:
-        """The suspect whose value explains most of the cases."""
+    def suspects(self, cases: Sequence[Case], agreements: Sequence[Case]) -> Iterator[Suspect]:
+        """The suspect whose value explains most of the cases, and leaves most of the equal answers as they are."""
         found = [self.intervals(case) for case in cases[:SAMPLED]]
-        if any(found):
-            found += [self.intervals(case) for case in cases[SAMPLED:]]
+        if not any(found):
+            return
+        found += [self.intervals(case) for case in cases[SAMPLED:]]
+        if 2 * sum(map(bool, found)) >= len(found):
+            found += [self.intervals(case) for case in agreements]
         best = _commonest([each for each in found if each])
         if best is not None:
-            value = roundest(*best)
+            value = roundest(*self._close(*best))
             yield Suspect(self.cause, self.words(value), self.at(value), self.rank, self.needs)
+
+    def _close(self, low: int, high: int) -> Interval:
+        """The part of an interval next to the law: what differs binds it there, what agrees hardly at the other end."""
+        if 0 < self.law <= low:
+            return low, min(high, low + max(1, low // 4))
+        if low > 0 and high <= self.law:
+            return max(low, high - max(1, high // 5)), high
+        return low, high
 
     def intervals(self, case: Case) -> list[Interval]:
         """Where the family gives a case's wrong answer; neighbours are joined."""
@@ -95,19 +107,24 @@ def roundest(low: int, high: int) -> int:
     raise AssertionError(f"no whole number in [{low}, {high})")
 
 
-def families(view: View, cases: Sequence[Case]) -> Iterator[Family]:
-    """All families that the cases of a view may be explained by."""
-    if view.source.timestamp is None:
-        return
-    yield _skew_of_reader()
-    yield _skew_of_events()
-    yield _skew_of_arrivals()
-    yield _lag()
-    yield _too_late()
-    yield _forgotten()
-    yield _older()
-    for length in dict.fromkeys(each.window.length for each in view.reductions if each.window.length is not None):
-        if any(length in _lengths(view, case) for case in cases):
+def families(view: View) -> Iterator[Family]:
+    """The families that bear on all features of a view alike."""
+    if view.source.timestamp is not None:
+        yield _skew_of_reader()
+        yield _skew_of_reader(knowing=False)
+        yield _skew_of_events()
+        yield _skew_of_arrivals()
+        yield _lag()
+        yield _stopped()
+        yield _too_late()
+        yield _forgotten()
+        yield _older()
+
+
+def lengths(view: View, cases: Sequence[Case]) -> Iterator[Family]:
+    """A family for each length of a window that the cases of a feature read."""
+    for length in dict.fromkeys(length for case in cases for length in _lengths(view, case)):
+        if length is not None:
             yield _length(length)
 
 
@@ -115,9 +132,9 @@ def _lengths(view: View, case: Case) -> set[int | None]:
     return {view.reductions[index].window.length for index in reads(case.feature)}
 
 
-def _near(case: Case) -> Iterator[tuple[int, int]]:
+def _near(case: Case, margin: int = SKEW) -> Iterator[tuple[int, int]]:
     """(ts, known_at) of the entity's events, both as seen from the question."""
-    for event in case.near(SKEW):
+    for event in case.near(margin):
         yield event.ts - case.t, event.known_at - case.t
 
 
@@ -129,9 +146,23 @@ def _tails(case: Case) -> Iterator[Window]:
             yield window
 
 
-def _skew_of_reader() -> Family:
+def _to_the_instant(case: Case, sign: int) -> list[int]:
+    """Where an answer in seconds says by how much a clock is off, that and the next microsecond."""
+    right, wrong = case.law.value, case.target
+    if REQUEST_TIME not in set(columns_of(case.feature.finish)):
+        return []
+    if not isinstance(right, float) or not isinstance(wrong, float) or abs(wrong - right) > SKEW:
+        return []
+    by = sign * round((wrong - right) * SECOND)
+    return [by, by + 1]
+
+
+def _skew_of_reader(*, knowing: bool = True) -> Family:
+    """The question is put ``x`` later, with what is known by then or only with what is known when it is put."""
+
     def edges(case: Case) -> list[int]:
         found = [x + 1 for pair in _near(case) for x in pair if abs(x) <= SKEW]
+        found += _to_the_instant(case, 1)
         for window in _tails(case):
             start = tail(window, case.t)
             assert start is not None
@@ -144,7 +175,8 @@ def _skew_of_reader() -> Family:
         return found
 
     def at(value: int) -> Compute:
-        return lambda case: case.recomputed(shift=value)
+        rules = LAW if knowing else question_moved(value)
+        return lambda case: case.recomputed(shift=value, rules=rules)
 
     def words(value: int) -> str:
         return f"as if the reader's clock were {_off(value)}"
@@ -155,6 +187,7 @@ def _skew_of_reader() -> Family:
 def _skew_of_events() -> Family:
     def edges(case: Case) -> list[int]:
         found = [-ts for ts, _ in _near(case) if abs(ts) <= SKEW]
+        found += _to_the_instant(case, -1)
         for window in _tails(case):
             start = tail(window, case.t)
             assert start is not None
@@ -202,6 +235,21 @@ def _lag() -> Family:
     return Family(Cause.STALE_INGESTION, edges, at, words, 1, 400 * DAY, 1, 9, 3.0)
 
 
+def _stopped() -> Family:
+    """What became known from an instant on has never arrived."""
+
+    def edges(case: Case) -> list[int]:
+        return [known + case.t + 1 for _, known in _near(case) if known < 0]
+
+    def at(value: int) -> Compute:
+        return lambda case: case.recomputed([e for e in case.near(0) if e.known_at < value])
+
+    def words(value: int) -> str:
+        return f"as if nothing that became known since {moment(value).isoformat()} had arrived"
+
+    return Family(Cause.STALE_INGESTION, edges, at, words, EARLIEST, LATEST, LATEST - 1, 9, 3.0)
+
+
 def _too_late() -> Family:
     """What became known more than ``x`` after it happened never counts."""
 
@@ -221,7 +269,7 @@ def _forgotten() -> Family:
     """All that was known before a pause of ``x`` or more in an entity's events is gone."""
 
     def gaps(case: Case) -> list[tuple[int, int]]:
-        known = sorted(event.known_at for event in case.entity.events() if event.known_at < case.t)
+        known = sorted(event.known_at for event in case.entity.passed() if event.known_at < case.t)
         return list(zip(known, [*known[1:], case.t], strict=True))
 
     def edges(case: Case) -> list[int]:
@@ -257,12 +305,15 @@ def _older() -> Family:
 
 
 def _length(length: int) -> Family:
-    """A window of one length as one of another, with the same hop."""
+    """A window of one length as another, at most twice as long (further events are not looked at), with the same hop."""
 
     def edges(case: Case) -> list[int]:
         steps = {window.hop or 1 for window in _tails(case) if window.length == length}
         return [
-            -(((ts + case.t) // step) * step + step - 1 - case.t) for step in steps for ts, _ in _near(case) if ts < 0
+            -(((ts + case.t) // step) * step + step - 1 - case.t)
+            for step in steps
+            for ts, _ in _near(case, length)
+            if ts < 0
         ]
 
     def at(value: int) -> Compute:
@@ -274,4 +325,4 @@ def _length(length: int) -> Family:
     def words(value: int) -> str:
         return f"as if the window of {spell(length)} were {spell(max(1, value))}"
 
-    return Family(Cause.OTHER_DEFINITION, edges, at, words, 1, 400 * DAY, length, 12, 3.0)
+    return Family(Cause.OTHER_DEFINITION, edges, at, words, 1, 2 * length, length, 12, 3.0)

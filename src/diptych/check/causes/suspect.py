@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from diptych.check.causes.bench import Case, Rules
+from diptych.check.causes.bench import Case, Rules, reads
 from diptych.check.findings import Cause
-from diptych.plan.nodes import View
+from diptych.plan.nodes import Feature, View
 from diptych.reference import Answer, Event, Result
 
 Compute = Callable[[Case], Answer | None]
@@ -58,10 +58,21 @@ def by_view(cause: Cause, detail: str, view: View | None, rank: int, needs: floa
     if view is None:
         return []
 
+    features = {feature.name: feature for feature in view.features}
+
     def compute(case: Case) -> Answer | None:
-        return case.recomputed(view=view) if any(f.name == case.feature.name for f in view.features) else None
+        changed = features.get(case.feature.name)
+        if changed is None or _reads_alike(case, changed, view):
+            return None
+        return case.recomputed(view=view)
 
     return [Suspect(cause, detail, compute, rank, needs)]
+
+
+def _reads_alike(case: Case, changed: Feature, view: View) -> bool:
+    """Whether a feature is the same in another view."""
+    own = case.entity.view
+    return changed is case.feature and all(own.reductions[i] is view.reductions[i] for i in reads(changed))
 
 
 def by_door(cause: Cause, detail: str, view: View | None, rank: int, needs: float = 1.0) -> list[Suspect]:

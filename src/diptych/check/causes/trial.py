@@ -6,14 +6,21 @@ from dataclasses import dataclass, field
 from diptych.check.causes.bench import Case
 from diptych.check.causes.suspect import Suspect
 
-SCREENED = 4
+SCREENED = 3
 """Mismatches of a feature on which a suspect must succeed at least once before it is tried on all."""
+
+POOLED = 12
+"""Mismatches of all features together on which a suspect that bears on all of them is looked at first."""
 
 DOUBT = 0.05
 """The share of the answers that a suspect would change which may turn out another way."""
 
 NEARLY = 0.95
 """Suspects that explain at least this share of what the best one does are as good as it."""
+
+
+LESS = 3
+"""By so many ranks a suspect must be simpler to be chosen before one that explains a little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,19 @@ class Record:
     def weight(self, left: Iterable[int]) -> float:
         """The weight of the explained ones among those that are left."""
         return sum(self.explained[place].weight for place in set(left) & self.explained.keys())
+
+
+def likely(suspects: Iterable[Suspect], groups: Sequence[Group], spent: Callable[[], bool]) -> list[Suspect]:
+    """Of suspects that bear on all features alike, those that explain a quarter of a few mismatches of all features."""
+    each = max(1, POOLED // max(1, len(groups)))
+    few = [case for group in groups[:POOLED] for case in group.cases[:each]]
+    found = []
+    for suspect in suspects:
+        if spent():
+            break
+        if 4 * sum(case.explained_by(suspect.compute(case)) for case in few) >= len(few):
+            found.append(suspect)
+    return found
 
 
 def try_all(suspects: Iterable[Suspect], groups: Sequence[Group], spent: Callable[[], bool]) -> list[Record]:
@@ -96,7 +116,7 @@ def choose(records: Sequence[Record], places: Iterable[int]) -> dict[int, Suspec
         most = max(count for count, _ in able)
         _, best = min(
             ((count, record) for count, record in able if count >= NEARLY * most),
-            key=lambda each: (each[1].suspect.rank, -each[0]),
+            key=lambda each: (each[1].suspect.rank + (LESS if each[0] < most else 0), -each[0]),
         )
         for place in best.explained.keys() & left:
             chosen[place] = best.suspect
