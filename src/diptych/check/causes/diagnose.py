@@ -38,8 +38,9 @@ LEARNT = 40
 
 SIDES = ("offline", "online")
 
-LOOKING, HOLDING = 0.25, 0.4
-"""Of the time that there is: after which no more mismatches are looked at to learn from, and no more agreements."""
+LOOKING, HOLDING, LASTING = 0.25, 0.4, 0.8
+"""Of the time that there is: after which no more mismatches are looked at to learn from, no more agreements, and no
+more of the other mismatches."""
 
 FEWEST = 12
 """Mismatches that are looked at to learn from, however long that takes."""
@@ -77,7 +78,7 @@ class _Inquiry:
             case = agreement_of(entities, asked, features[asked.feature])
             self.agreements += [] if case is None else [case]
         suspects = {side: self._systematic(self._of(side)) for side in SIDES}
-        self._look(entities, features, chain(first[looked:], places))
+        self._look(entities, features, chain(first[looked:], places), LASTING)
         by_side = {side: self._of_side(self._of(side), suspects[side]) for side in SIDES}
         return [self._joined(place, by_side) for place in range(len(self.evidence.mismatches))]
 
@@ -143,7 +144,7 @@ class _Inquiry:
         """What is known of one mismatch; of two wrong sides, online's cause, and both details."""
         wrong = self.wrong.get(place)
         if wrong is None:
-            return Diagnosis(detail="not examined: the time for it was spent")
+            return Diagnosis(detail="not examined: the time for it was spent", examined=False)
         if not wrong:
             asked = self.evidence.mismatches[place]
             if None in asked.key:
