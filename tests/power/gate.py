@@ -13,8 +13,10 @@ from pathlib import Path
 from diptych.check.findings import Cause
 from diptych.parity.outcome import Check, Outcome
 from diptych.parity.planning import checks
-from diptych.parity.suite import Simulate, Suite
+from diptych.parity.suite import Copy, Replay, Simulate, Suite
 from diptych.parity.workbench import Workbench
+from tests.power import handwritten
+from tests.power.faults.copies import COPIED
 from tests.power.world import CUT, REQUESTS, SERVICE
 
 STAGES = ("boundaries", "properties", "simulate", "replay", "copy")
@@ -37,10 +39,16 @@ class Stage:
         return bool(self.item)
 
 
-def suite(questions: int = 60, examples: int = 20) -> Suite:
-    """The default suite over the shops; only the amounts are small."""
-    simulate = Simulate(cut=CUT, questions=questions, slices=8, judged=3, requests=(SERVICE, REQUESTS))
-    return Suite(simulate=simulate, examples=examples)
+def suite(features: Sequence[str] = (), *, questions: int = 80, examples: int = 20, replay: bool = False) -> Suite:
+    """The default suite over the shops, with a team's copy of a feature; only the amounts are small."""
+    asked = (SERVICE, REQUESTS) if not features or SERVICE in features else None
+    return Suite(
+        features=features,
+        simulate=Simulate(cut=CUT, questions=questions, slices=8, judged=3, requests=asked),
+        replay=Replay() if replay else None,
+        copies=[Copy(COPIED, sql=handwritten.NOTED, questions=300)],
+        examples=examples,
+    )
 
 
 @contextmanager

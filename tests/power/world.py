@@ -32,17 +32,21 @@ SERVICE = "checkout:1"
 REQUESTS = "data/requests.parquet"
 
 
+HISTORIES = {"payments": "data/payments.parquet", "visits": "data/visits.parquet"}
+
+
 def settle(root: Path, seed: int = 1, payments: int = 1_500, visits: int = 700, requests: int = 60) -> Path:
     """Put the repository and its history into a folder, the same for the same numbers; returns the folder.
 
     About 8 % of the payments are delivered more than once. ``requests`` of the service are beside the history.
     """
+    root.mkdir(parents=True, exist_ok=True)
     for file in SHOPS_REPOSITORY.iterdir():
         if file.is_file():
             shutil.copy(file, root / file.name)
-    (root / "data").mkdir()
-    pq.write_table(_payments(random.Random(seed), payments), root / "data" / "payments.parquet")
-    pq.write_table(_visits(random.Random(seed + 1), visits), root / "data" / "visits.parquet")
+    (root / "data").mkdir(parents=True)
+    pq.write_table(_payments(random.Random(seed), payments), root / HISTORIES["payments"])
+    pq.write_table(_visits(random.Random(seed + 1), visits), root / HISTORIES["visits"])
     pq.write_table(_requests(random.Random(seed + 2), requests), root / REQUESTS)
     return root
 

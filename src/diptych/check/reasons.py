@@ -48,7 +48,7 @@ class Diagnosed:
         if row not in measured.rows:
             return None
         places = np.flatnonzero(measured.examined_rows == row)
-        return self.of(measured)[int(places[0])] if len(places) else Diagnosis(detail="not examined")
+        return self.of(measured)[int(places[0])] if len(places) else Diagnosis(detail="not examined", examined=False)
 
 
 def with_causes(

@@ -1,6 +1,6 @@
 """The catalogue: skews that really happen to teams, each planted in one side of the product."""
 
-from tests.power.faults import definitions, duplicates, keys, numbers, order, states, times, values, windows
+from tests.power.faults import copies, definitions, duplicates, keys, numbers, order, states, times, values, windows
 from tests.power.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -13,6 +13,7 @@ FAULTS: tuple[Fault, ...] = (
     *keys.FAULTS,
     *definitions.FAULTS,
     *states.FAULTS,
+    *copies.FAULTS,
 )
 
 __all__ = ["FAULTS", "Fault"]

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from diptych.check.causes.amounts import amounts
 from diptych.check.causes.arrivals import arrivals
@@ -38,14 +38,21 @@ LEARNT = 40
 
 SIDES = ("offline", "online")
 
+LOOKING, HOLDING, LASTING = 0.25, 0.4, 0.8
+"""Of the time that there is: after which no more mismatches are looked at to learn from, no more agreements, and no
+more of the other mismatches."""
+
+FEWEST = 12
+"""Mismatches that are looked at to learn from, however long that takes."""
+
 MEASURED = 12
 """Mismatches of a feature from which families of suspects measure their length."""
 
 
 def diagnose(evidence: Evidence, seconds: float, clock: Clock) -> list[Diagnosis]:
     """One diagnosis for each mismatch of the evidence, in order; stops looking when ``seconds`` are spent."""
-    until = clock() + seconds
-    return _Inquiry(evidence, lambda: clock() >= until).found()
+    begun = clock()
+    return _Inquiry(evidence, lambda share=1.0: clock() >= begun + share * seconds).found()
 
 
 @dataclass(slots=True)
@@ -53,7 +60,7 @@ class _Inquiry:
     """One run over the evidence of a view."""
 
     evidence: Evidence
-    spent: Callable[[], bool]
+    spent: Callable[..., bool]
     wrong: dict[int, str] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     agreements: list[Case] = field(default_factory=list)
@@ -64,25 +71,27 @@ class _Inquiry:
         features = {feature.name: feature for feature in self.evidence.view.features}
         places = _in_turns(self.evidence)
         first = list(islice(places, LEARNT * len({asked.feature for asked in self.evidence.mismatches})))
-        self._look(entities, features, first)
+        looked = self._look(entities, features, first, LOOKING)
         for asked in self.evidence.agreements:
-            if self.spent():
+            if self.spent(HOLDING):
                 break
             case = agreement_of(entities, asked, features[asked.feature])
             self.agreements += [] if case is None else [case]
         suspects = {side: self._systematic(self._of(side)) for side in SIDES}
-        self._look(entities, features, places)
+        self._look(entities, features, chain(first[looked:], places), LASTING)
         by_side = {side: self._of_side(self._of(side), suspects[side]) for side in SIDES}
         return [self._joined(place, by_side) for place in range(len(self.evidence.mismatches))]
 
-    def _look(self, entities: Entities, features: dict[str, Feature], places: Iterable[int]) -> None:
-        """Make cases of mismatches, as long as there is time."""
-        for place in places:
-            if self.spent():
-                return
+    def _look(self, entities: Entities, features: dict[str, Feature], places: Iterable[int], share: float = 1.0) -> int:
+        """Make cases of mismatches, as long as there is a share of the time; returns how many were looked at."""
+        looked = 0
+        for looked, place in enumerate(places, start=1):
             asked = self.evidence.mismatches[place]
             mine, self.wrong[place] = cases_of(entities, asked, place, features[asked.feature])
             self.cases += mine
+            if self.spent() or (looked >= FEWEST and self.spent(share)):
+                break
+        return looked
 
     def _of(self, side: str) -> list[Case]:
         return [case for case in self.cases if case.side == side]
@@ -135,7 +144,7 @@ class _Inquiry:
         """What is known of one mismatch; of two wrong sides, online's cause, and both details."""
         wrong = self.wrong.get(place)
         if wrong is None:
-            return Diagnosis(detail="not examined: the time for it was spent")
+            return Diagnosis(detail="not examined: the time for it was spent", examined=False)
         if not wrong:
             asked = self.evidence.mismatches[place]
             if None in asked.key:

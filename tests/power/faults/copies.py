@@ -1,0 +1,44 @@
+"""Skews of a hand-written second copy: the query that a team keeps beside the compiled one drifts from it."""
+
+from diptych.check.findings import Cause
+from tests.power import handwritten
+from tests.power.faults.fault import Plant, fault, swapped
+
+
+def _written(old: str, new: str) -> Plant:
+    """The copy with one line of its text changed."""
+    assert handwritten.NOTED.count(old) == 1, f"the copy has {handwritten.NOTED.count(old)} times {old!r}"
+    return lambda: swapped(handwritten, "NOTED", handwritten.NOTED.replace(old, new))
+
+
+COPIED = "till_sales:noted_2h"
+
+FAULTS = (
+    fault(
+        "copy: window of one hour", "copy", "The window was made longer in the definition and not in the query.",
+        {Cause.OTHER_DEFINITION}, _written("INTERVAL 2 HOUR AS tail", "INTERVAL 1 HOUR AS tail"), shows=COPIED,
+    ),
+    fault(
+        "copy: both ends included", "copy", "`BETWEEN` includes the request's own event.", {Cause.BOUNDARY},
+        _written(
+            "e.paid_at < s.event_timestamp AND e.booked_at < s.event_timestamp",
+            "e.paid_at <= s.event_timestamp AND e.booked_at <= s.event_timestamp",
+        ), shows=COPIED,
+    ),
+    fault(
+        "copy: known-at forgotten", "copy", "The query looks at event time only.", {Cause.LATE_EVENT},
+        _written("AND e.booked_at < s.event_timestamp", ""), shows=COPIED,
+    ),
+    fault(
+        "copy: filter forgotten", "copy", "The query counts training payments too.", {Cause.FILTER},
+        _written("AND NOT coalesce(training, false)", ""), shows=COPIED,
+    ),
+    fault(
+        "copy: repeats counted", "copy", "The query does not take repeated deliveries out.", {Cause.DUPLICATE},
+        _written("WHERE before IS NULL OR booked_at - before > INTERVAL 2 HOUR", ""), shows=COPIED,
+    ),
+    fault(
+        "copy: rows counted, not values", "copy", "`count(*)` for `count(note)`.", {Cause.NULL_AGAINST_ZERO},
+        _written("count(e.note) AS noted", "count(e.payment) AS noted"), shows=COPIED,
+    ),
+)  # fmt: skip
