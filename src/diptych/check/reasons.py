@@ -15,7 +15,7 @@ from diptych.plan.nodes import REQUEST_TIME, Derived, View
 RowsOf = Callable[[View, Key], Sequence[Row]]
 """The raw rows of a view's source that belong to a key of its entity."""
 
-SECONDS = 20.0
+SECONDS = 40.0
 """What diagnosing one comparison may take, where the caller does not say."""
 
 

@@ -29,7 +29,7 @@ from diptych.testing.paste import pasted
 from diptych.testing.shrink import differs_from_judge, smallest
 
 SIDES = ("compiled", "hand-written")
-DIAGNOSING = 15.0
+DIAGNOSING = 40.0
 SHRINKING = 8.0
 """Seconds for the causes of one copy's differences, and for the smallest history that shows one."""
 
