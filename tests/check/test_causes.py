@@ -71,6 +71,17 @@ def test_when_the_time_is_spent_it_says_so() -> None:
     assert found[-1].detail.startswith("not examined")
 
 
+def test_a_diagnosis_that_breaks_down_ends_no_comparison() -> None:
+    def rows(key: object) -> list[object]:
+        raise RuntimeError("no rows today")
+
+    evidence = noisy(0.3)
+    found = diagnose(Evidence(VIEW, rows, evidence.mismatches), 1.0, lambda: 0.0)
+    assert len(found) == len(evidence.mismatches)
+    assert {(each.cause, each.examined) for each in found} == {(Cause.UNEXPLAINED, False)}
+    assert "RuntimeError: no rows today" in found[0].detail
+
+
 def test_nothing_to_explain() -> None:
     assert diagnose(Evidence(VIEW, lambda key: [], []), 1.0, lambda: 0.0) == []
 
