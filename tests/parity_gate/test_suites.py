@@ -29,6 +29,7 @@ from diptych.testing.cases import Question
 from diptych.testing.example import BadExample
 from diptych.testing.targets import Target
 from tests.parity_gate.conftest import Benches, Team
+from tests.power.faults import FAULTS
 
 
 def named(found: Sequence[Check]) -> list[str]:
@@ -291,3 +292,19 @@ def replayed(opened: Workbench) -> Outcome:
     assert isinstance(check, ReplayCheck)
     check.ready(opened)
     return check.run(opened)
+
+
+def test_what_an_engine_gets_wrong_in_a_simulation_is_handed_over_as_a_test(bench: Benches) -> None:
+    planted = next(fault for fault in FAULTS if fault.name == "tail open in SQL")
+    with planted.plant():
+        outcome = simulated(bench, Simulate(questions=200, slices=4), features=["spending"])
+    [example] = outcome.findings[0].examples
+    assert (example.rows, example.cause) == (1, Cause.BOUNDARY)
+    assert "The smallest history that shows it (1 row), as a test to paste:" in outcome.failure
+    assert example.code in outcome.failure
+    names: dict[str, Any] = {}
+    exec(example.code, names)
+    [test] = [value for name, value in names.items() if name.startswith("test_")]
+    test(Parity(bench(Suite())))
+    with planted.plant(), pytest.raises(AssertionError, match="duckdb"):
+        test(Parity(bench(Suite())))

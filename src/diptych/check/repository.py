@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from diptych.check.deliveries import Injection, deliver, instants_of, recorded
+from diptych.check.deliveries import Deliveries, Injection, deliver, instants_of, recorded
 from diptych.check.questions import INSTANT, made_up
 from diptych.check.simulate import Panel, Schedule, Simulation
 from diptych.check.verdict import Verdict
@@ -56,10 +56,7 @@ def simulate_repository(
     which counts how many answers simpler rules would change, may be any. Raises NothingToSimulate.
     """
     simulated = recorded(registry)
-    injection = options.injection or Injection(seed=options.seed)
-    deliveries = {s.name: deliver(s, tables[s.name], injection) for s in simulated.sources}
-    if options.until is not None:
-        deliveries = {name: delivered.until(options.until) for name, delivered in deliveries.items()}
+    deliveries = deliveries_of(simulated, tables, options)
     known = [
         delivered.known_at
         for delivered in deliveries.values()
@@ -81,3 +78,12 @@ def simulate_repository(
         simulated, deliveries, schedule, addresses, store, engine, hardness, judged=options.judged, seed=options.seed
     )
     return simulation.run(panels, watch)
+
+
+def deliveries_of(simulated: Registry, tables: Mapping[str, pa.Table], options: Options) -> dict[str, Deliveries]:
+    """What a simulation of a *recorded* registry delivers, by source: the same for the same options."""
+    injection = options.injection or Injection(seed=options.seed)
+    deliveries = {source.name: deliver(source, tables[source.name], injection) for source in simulated.sources}
+    if options.until is None:
+        return deliveries
+    return {name: delivered.until(options.until) for name, delivered in deliveries.items()}

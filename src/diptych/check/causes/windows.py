@@ -50,6 +50,8 @@ def _tails(view: View) -> Iterator[Suspect]:
         "as if the window began at the next whole hop (ceil for floor)": (_ceiled, 5),
         "as if the window's begin did not move in hops": (_stepping(None), 4),
         "as if the window began just after t minus its length (> for >=), not at a hop": (_after, 6),
+        "as if the window's first instant did not count, before the hop is taken (> for >=)": (_shorter(1), 4),
+        "as if the window were a microsecond longer, before the hop is taken": (_shorter(-1), 6),
     }
     for detail, (begin, rank) in moved.items():
         yield by_rules(Cause.BOUNDARY, detail, Rules(tail=begin), rank)
@@ -63,6 +65,10 @@ def _moved(by: Callable[[Window], int]) -> Tail:
         return None if start is None else start + by(window)
 
     return begin
+
+
+def _shorter(by: int) -> Tail:
+    return lambda window, t: None if window.length is None else tail(replace(window, length=window.length - by), t)
 
 
 def _stepping(hop: int | None) -> Tail:

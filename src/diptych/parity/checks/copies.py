@@ -14,6 +14,7 @@ from diptych.check.measure import Measured, measure
 from diptych.check.past import Past
 from diptych.check.questions import INSTANT, made_up
 from diptych.check.sampling import sampling
+from diptych.parity.checks.examples import smallest_of
 from diptych.parity.gate import judged
 from diptych.parity.handwritten import BadCopy, HandWritten
 from diptych.parity.outcome import Outcome
@@ -21,17 +22,11 @@ from diptych.parity.selection import BadSuite, feature_of, narrowed
 from diptych.parity.suite import Copy
 from diptych.parity.workbench import Workbench
 from diptych.plan.nodes import Registry, Service, View
-from diptych.reference import spoken
-from diptych.testing.cases import Question
-from diptych.testing.example import rows_of, value_of
-from diptych.testing.oracle import Judged
-from diptych.testing.paste import pasted
-from diptych.testing.shrink import differs_from_judge, smallest
+from diptych.testing.example import rows_of
 
 SIDES = ("compiled", "hand-written")
 DIAGNOSING = 40.0
-SHRINKING = 8.0
-"""Seconds for the causes of one copy's differences, and for the smallest history that shows one."""
+"""Seconds for the causes of one copy's differences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,8 @@ class CopyCheck:
         measured = _measured(bench, asked, copied)
         past = Past({asked.view.source.name: asked.history})
         output = _explained(asked.view, measured, past)
-        examples = [self._example(asked, copied, past, output.examples[0])] if output.examples else []
+        shown = (self._example(asked, copied, past, mismatch) for mismatch in output.examples[:1])
+        examples = [example for example in shown if example is not None]
         findings = Findings(
             kind="copy",
             name=self.copy.feature,
@@ -81,26 +77,10 @@ class CopyCheck:
         )
         return judged(bench, findings)
 
-    def _example(self, asked: "_Asked", copied: HandWritten, past: Past, mismatch: Mismatch) -> Example:
+    def _example(self, asked: "_Asked", copied: HandWritten, past: Past, mismatch: Mismatch) -> Example | None:
         """The smallest history on which the copy and the judge differ, as a test to paste below the suite."""
-        view, name = asked.view, mismatch.feature
-        feature = next(feature for feature in view.features if feature.name == name)
-        key = tuple(value_of(mismatch.key[part.name], part.type) for part in view.entity.keys)
-        rows = rows_of(view, past.of(view, tuple(mismatch.key.values())))
-        question = Question(key, mismatch.at)
-        small = smallest(view, rows, question, differs_from_judge(view, name, copied), seconds=SHRINKING)
-        verdict = Judged.of(view, small.history, [small.question]).values[name][0]
-        why = f"{mismatch.cause.value}: {mismatch.detail}" if mismatch.detail else mismatch.cause.value
-        code = pasted(view, name, small.history, small.question, spoken(verdict, feature.type), "as_copied", why)
-        ending = "        expect="
-        code = code.replace(ending, f"        copy=suite.copies[{self.place}],\n{ending}")
-        return Example(
-            output=mismatch.output,
-            cause=mismatch.cause,
-            detail=mismatch.detail,
-            rows=len(small.history),
-            code=code,
-        )
+        rows = rows_of(asked.view, past.of(asked.view, tuple(mismatch.key.values())))
+        return smallest_of(asked.view, mismatch, rows, copied, f"        copy=suite.copies[{self.place}],\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import pyarrow as pa
 
-from diptych.check.repository import Options, simulate_repository
+from diptych.check.deliveries import recorded
+from diptych.check.findings import Example, Findings
+from diptych.check.past import Past
+from diptych.check.repository import Options, deliveries_of, simulate_repository
+from diptych.parity.checks.examples import shown_alone
 from diptych.parity.gate import judged
 from diptych.parity.moments import moment_of
 from diptych.parity.outcome import Outcome
@@ -41,7 +46,19 @@ class SimulationCheck:
             options(bench),
             requests(bench, wanted),
         )
-        return judged(bench, verdict.findings)
+        findings = verdict.findings
+        if findings.mismatches:
+            findings = msgspec.structs.replace(findings, examples=_examples(bench, findings))
+        return judged(bench, findings)
+
+
+def _examples(bench: Workbench, findings: Findings) -> tuple[Example, ...]:
+    """What an engine or store gets wrong by itself, shown on the deliveries that the simulation made."""
+    told = recorded(bench.registry)
+    delivered = deliveries_of(told, bench.tables(), options(bench))
+    past = Past({name: each.table for name, each in delivered.items()})
+    views = {view.name: view for view in bench.registry.views}
+    return shown_alone(findings, views, lambda view, key: past.of(told.view(view.name), key), bench.target)
 
 
 def _wanted(bench: Workbench) -> Simulate:
