@@ -74,13 +74,13 @@ def _late(rng: random.Random) -> timedelta:
 def _payments(rng: random.Random, count: int) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for number in range(count):
-        together = rows and rng.random() < 0.12  # in the same microsecond as another
-        paid = rng.choice(rows[-40:])["paid_at"] if together else _moment(rng)
+        together = bool(rows) and rng.random() < 0.2  # in the same microsecond as the last one
+        paid = rows[-1]["paid_at"] if together else _moment(rng)
         row = {
             "payment": number,
             "paid_at": paid,
             "booked_at": paid + _late(rng),
-            "shop": rng.choice(("a", "a", "a", *SHOPS)) if rng.random() > 0.01 else None,
+            "shop": _shop(rng, rows) if together else rng.choice(("a", "a", "a", *SHOPS)),
             "till": rng.choice(TILLS),
             "amount": Decimal(rng.choice((rng.randrange(50_001), rng.randrange(900), 0))).scaleb(-2),
             "items": rng.choice((None, rng.randrange(12), rng.randrange(12), rng.randrange(12), -3)),
@@ -102,6 +102,11 @@ def _payments(rng: random.Random, count: int) -> pa.Table:
         "weight": pa.float64(),
     }
     return _table(rows, types)
+
+
+def _shop(rng: random.Random, rows: list[dict[str, Any]]) -> str | None:
+    """Of what happens together, most happens in one shop; now and then nobody says where."""
+    return rng.choice(("a", "ab", rows[-1]["shop"], None))
 
 
 def _weight(rng: random.Random) -> float | None:

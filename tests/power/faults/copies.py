@@ -5,13 +5,15 @@ from tests.power import handwritten
 from tests.power.faults.fault import Plant, fault, swapped
 
 
-def _written(old: str, new: str) -> Plant:
-    """The copy with one line of its text changed."""
-    assert handwritten.NOTED.count(old) == 1, f"the copy has {handwritten.NOTED.count(old)} times {old!r}"
-    return lambda: swapped(handwritten, "NOTED", handwritten.NOTED.replace(old, new))
+def _written(old: str, new: str, name: str = "NOTED") -> Plant:
+    """A copy with one line of its text changed."""
+    text = getattr(handwritten, name)
+    assert text.count(old) == 1, f"the copy has {text.count(old)} times {old!r}"
+    return lambda: swapped(handwritten, name, text.replace(old, new))
 
 
 COPIED = "till_sales:noted_2h"
+WEIGHED = "shop_sales:weight_mean_24h"
 
 FAULTS = (
     fault(
@@ -40,5 +42,9 @@ FAULTS = (
     fault(
         "copy: rows counted, not values", "copy", "`count(*)` for `count(note)`.", {Cause.NULL_AGAINST_ZERO},
         _written("count(e.note) AS noted", "count(e.payment) AS noted"), shows=COPIED,
+    ),
+    fault(
+        "copy: mean of hourly means", "copy", "Partial means are averaged, whatever they weigh.", {Cause.ARITHMETIC},
+        _written("sum(total) / sum(number) AS mean", "avg(total / number) AS mean", "WEIGHED"), shows=WEIGHED,
     ),
 )  # fmt: skip

@@ -16,9 +16,10 @@ from diptych.check.causes.arrivals import arrivals
 from diptych.check.causes.bench import Case
 from diptych.check.causes.cases import Entities, agreement_of, cases_of
 from diptych.check.causes.clocks import clocks
-from diptych.check.causes.evidence import Diagnosis, Evidence
+from diptych.check.causes.evidence import Diagnosis, Evidence, Key
 from diptych.check.causes.happenings import happened
 from diptych.check.causes.keys import keys
+from diptych.check.causes.slips import slips
 from diptych.check.causes.spans import families, lengths
 from diptych.check.causes.suspect import Suspect
 from diptych.check.causes.trial import NEARLY, Group, choose, likely, try_all
@@ -37,6 +38,9 @@ LEARNT = 40
 """Mismatches of a feature from which causes are learnt; the others are held against those."""
 
 SIDES = ("offline", "online")
+
+OTHERS = 60
+"""Equal answers of features that do not differ which are held against a suspect, at most."""
 
 MEASURED = 12
 """Mismatches of a feature from which families of suspects measure their length."""
@@ -105,13 +109,16 @@ class _Inquiry:
             return {}
         view, rows = self.evidence.view, self.evidence.rows
         simple = [*windows(view), *arrivals(view), *amounts(view, self.evidence.versions), *keys(view, rows)]
+        simple += slips(view, rows, _asked(self.evidence))
         groups = _groups(cases, self.agreements)
-        records = try_all(simple, groups, self.spent)
+        differ = {case.feature.name for case in cases}
+        others = [each for each in self.agreements if each.feature.name not in differ][:OTHERS]
+        records = try_all(simple, groups, self.spent, others)
         for more, enough in ((self._clocks, NEARLY), (self._measured, 1.0)):
             chosen = choose(records, [case.place for case in cases])
             if len(chosen) >= enough * len(cases) or self.spent():
                 break
-            records += try_all(more(groups), groups, self.spent)
+            records += try_all(more(groups), groups, self.spent, others)
         return choose(records, [case.place for case in cases])
 
     def _clocks(self, groups: Sequence[Group]) -> list[Suspect]:
@@ -149,6 +156,14 @@ class _Inquiry:
         if wrong == "both":
             detail = "; ".join(f"{side}: {whys[side].detail if side in whys else 'unexplained'}" for side in SIDES)
         return Diagnosis(main.cause, detail, wrong)
+
+
+def _asked(evidence: Evidence) -> dict[int, list[Key]]:
+    """The keys that were asked for at each instant."""
+    found: dict[int, dict[Key, None]] = {}
+    for asked in (*evidence.mismatches, *evidence.agreements):
+        found.setdefault(asked.at, {})[asked.key] = None
+    return {at: list(keys) for at, keys in found.items()}
 
 
 def _by(suspect: Suspect) -> Diagnosis:

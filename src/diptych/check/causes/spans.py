@@ -270,7 +270,7 @@ def _forgotten() -> Family:
 
     def gaps(case: Case) -> list[tuple[int, int]]:
         known = sorted(event.known_at for event in case.entity.passed() if event.known_at < case.t)
-        return list(zip(known, [*known[1:], case.t], strict=True))
+        return list(pairwise([*known, case.t]))
 
     def edges(case: Case) -> list[int]:
         return [later - earlier + 1 for earlier, later in gaps(case)]

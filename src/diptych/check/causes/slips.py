@@ -1,0 +1,430 @@
+"""Suspects about what people and their clients get wrong around the definition: ids, text, money, lists, the door."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from diptych.check.causes.bench import QUICK, Case, Entity, Rules, reads
+from diptych.check.causes.evidence import Key, Row
+from diptych.check.causes.rewriting import with_finishes, with_reductions, with_rows
+from diptych.check.causes.suspect import Suspect, by_door, by_events, by_rules, by_value, by_view
+from diptych.check.findings import Cause
+from diptych.ground.expression import Call, Column, Expression, Literal, Op
+from diptych.ground.instants import DAY, HOUR, MINUTE, SECOND, spell
+from diptych.ground.values import Decimal, Enum, Float64, Int64, ListOf, String
+from diptych.plan.nodes import Kind, Reduction, View
+from diptych.reference import Answer, Event, Result, Unfit, Value
+from diptych.reference.door import standing
+from diptych.reference.span import Span
+
+RowsOf = Callable[[Key], Sequence[Row]]
+KEPT = (MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, DAY)
+REPEATS = (0, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 12 * HOUR, DAY, 7 * DAY)
+MOST_VALUES = 24
+
+
+def slips(view: View, rows: RowsOf, asked: Mapping[int, Sequence[Key]]) -> Iterator[Suspect]:
+    """All of them; ``asked`` gives the keys that were asked for at each instant of the evidence."""
+    keys = list(dict.fromkeys(key for each in asked.values() for key in each if None not in key))
+    if view.source.event_id is not None:
+        yield from _identities(view, rows, keys)
+    yield from _texts(view)
+    yield from _doors(view)
+    yield from _conditions(view, rows, keys)
+    yield from _numbers(view)
+    yield from _floats(view)
+    yield from _lists(view)
+    yield from _instants(view)
+    if len(keys) > 1:
+        yield _another_key(view, rows, asked)
+
+
+def _identities(view: View, rows: RowsOf, keys: Sequence[Key]) -> Iterator[Suspect]:
+    cause, source = Cause.DUPLICATE, view.source
+
+    def by_time(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        return standing([replace(event, event_id=event.ts) for event in events], source)
+
+    def by_attempt(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        return standing([replace(event, event_id=(event.event_id, event.known_at)) for event in events], source)
+
+    def the_last(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        found: dict[object, Event] = {}
+        stand = []
+        for event in sorted(events, key=lambda each: (each.known_at, each.ts, each.payload)):
+            before = found.get(str(event.event_id))
+            if before is not None and event.known_at - before.known_at > source.dedup_window:
+                stand.append(before)
+            found[str(event.event_id)] = event
+        return [*stand, *found.values()]
+
+    yield by_events(cause, "as if events of one instant were one event", by_time, 3, repeats=True)
+    yield by_events(cause, "as if every delivery known at another time counted", by_attempt, 2, repeats=True)
+    yield by_events(cause, "as if the last copy of all stood", the_last, 3, repeats=True)
+    for window in REPEATS:
+        if window != source.dedup_window:
+            other = replace(source, dedup_window=window)
+            detail = f"as if copies were the same event for {spell(window) if window else 'no time at all'} only"
+            yield by_events(cause, detail, lambda _, events, other=other: standing(events, other), 4, repeats=True)  # type: ignore[misc]
+    if len(keys) > 1:
+        yield _ids_of_all(view, rows, keys)
+
+
+def _ids_of_all(view: View, rows: RowsOf, keys: Sequence[Key]) -> Suspect:
+    """Copies are sought among all entities that anybody asked about."""
+    found: dict[Key, set[int]] = {}
+
+    def stand() -> dict[Key, set[int]]:
+        if not found:
+            everywhere = [(key, event) for key in keys for event in _passed(view, rows, key)]
+            everywhere.sort(key=lambda pair: (str(pair[1].event_id), pair[1].known_at, pair[1].ts, pair[1].payload))
+            before: Event | None = None
+            for key, event in everywhere:
+                mine = found.setdefault(key, set())
+                same = before is not None and str(before.event_id) == str(event.event_id)
+                if before is None or not same or event.known_at - before.known_at > view.source.dedup_window:
+                    mine.add(event.row)
+                before = event
+        return found
+
+    def change(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        standing_rows = stand().get(case.asked.key)
+        return events if standing_rows is None else [event for event in events if event.row in standing_rows]
+
+    return by_events(Cause.DUPLICATE, "as if an id belonged to no entity", change, 6, 2.0, repeats=True)
+
+
+def _passed(view: View, rows: RowsOf, key: Key) -> Sequence[Event]:
+    try:
+        return Entity(view, key, rows(key)).passed()
+    except (Unfit, ValueError, TypeError):
+        return ()
+
+
+def _inputs(event: Event, places: Iterable[int], change: Callable[[Any], Any]) -> Event:
+    inputs = list(event.inputs)
+    for place in places:
+        if inputs[place] is not None:
+            inputs[place] = change(inputs[place])
+    return replace(event, inputs=tuple(inputs))
+
+
+def _texts(view: View) -> Iterator[Suspect]:
+    places = [at for at, tree in enumerate(view.inputs) if isinstance(tree.type, String | Enum)]
+    if not places:
+        return
+    longest = max(tree.type.max_bytes for tree in view.inputs if isinstance(tree.type, String | Enum))
+    changes: dict[str, Callable[[str], str]] = {
+        "in lower case": str.lower,
+        "in upper case": str.upper,
+        "trimmed": str.strip,
+    }
+    changes |= {f"cut to {size} bytes": _cutter(size) for size in range(1, min(longest, 33))}
+    for rank, (words, change) in enumerate(changes.items()):
+
+        def changed(_: Case, events: Sequence[Event], change: Any = change) -> Sequence[Event]:
+            return [_inputs(event, places, change) for event in events]
+
+        yield by_events(Cause.ARITHMETIC, f"as if text were {words}", changed, 6 if rank < 3 else 8)
+
+
+def _cutter(size: int) -> Callable[[str], str]:
+    return lambda text: text.encode()[:size].decode(errors="ignore")
+
+
+def _doors(view: View) -> Iterator[Suspect]:
+    """The door lets in what it must refuse."""
+    source = view.source
+    free = tuple(
+        replace(field, type=replace(field.type, ge=None, le=None))
+        if isinstance(field.type, Int64 | Float64 | Decimal)
+        else field
+        for field in source.columns
+    )
+    if free != source.columns:
+        open_ = replace(view, source=replace(source, columns=free))
+        yield from by_door(Cause.FILTER, "as if values out of their range came in", open_, 3)
+    if source.lateness is not None:
+        late = replace(view, source=replace(source, lateness=None))
+        yield from by_door(Cause.LATE_EVENT, "as if events later than lateness allows came in", late, 3)
+    if source.max_skew is not None:
+        early = replace(view, source=replace(source, max_skew=None))
+        yield from by_door(Cause.CLOCK_SKEW, "as if events further ahead than max_skew allows came in", early, 3)
+
+
+_COMPARED = (Op.LT, Op.LE, Op.GT, Op.GE)
+
+
+def _conditions(view: View, rows: RowsOf, keys: Sequence[Key]) -> Iterator[Suspect]:
+    for one in range(len(view.conditions)):
+        for other in range(len(view.conditions)):
+            if one != other:
+                changed = with_reductions(view, lambda r, a=one, b=other: replace(r, where=b) if r.where == a else r)  # type: ignore[misc]
+                yield from by_view(Cause.FILTER, "as if the condition were that of another feature", changed, 6)
+    for column, literal in _thresholds(view):
+        for value in _observed(rows, keys, column):
+            if value == literal.value:
+                continue
+
+            def moved(call: Call, column: str = column, literal: Literal = literal, value: Any = value) -> Expression:
+                here = call.op in _COMPARED and call.args == (call.args[0], literal)
+                if here and isinstance(call.args[0], Column) and call.args[0].name == column:
+                    return replace(call, args=(call.args[0], replace(literal, value=value)))
+                return call
+
+            detail = f"as if the limit of {column} were {value}, not {literal.value}"
+            yield from by_door(Cause.FILTER, detail, with_rows(view, moved), 9, 2.0)
+
+
+def _thresholds(view: View) -> list[tuple[str, Literal]]:
+    """Columns that are compared with a literal, in conditions and in what is derived."""
+    found: dict[tuple[str, Literal], None] = {}
+
+    def look(call: Call) -> Expression:
+        match call:
+            case Call(op, (Column(name), Literal(int() | float()) as literal)) if op in _COMPARED:
+                found[name, literal] = None
+        return call
+
+    with_rows(view, look)
+    return list(found)
+
+
+def _observed(rows: RowsOf, keys: Sequence[Key], column: str) -> list[Any]:
+    """A few values that a column really has, spread over all of them."""
+    found = {row.get(column) for key in keys[:2] for row in rows(key)}
+    values = sorted(value for value in found if isinstance(value, int | float) and not isinstance(value, bool))
+    finite = [value for value in values if math.isfinite(value)]
+    step = max(1, len(finite) // MOST_VALUES)
+    return finite[::step][:MOST_VALUES]
+
+
+def _numbers(view: View) -> Iterator[Suspect]:
+    cause = Cause.ARITHMETIC
+    weekdays: dict[str, Callable[[Call], Expression]] = {
+        "as if Sunday were 0, not 7": lambda day: Call(Op.MOD, (day, Literal(7, Int64())), Int64()),
+        "as if Monday were 0": lambda day: Call(Op.SUB, (day, Literal(1, Int64())), Int64()),
+        "as if Sunday were 1": lambda day: Call(
+            Op.ADD, (Call(Op.MOD, (day, Literal(7, Int64())), Int64()), Literal(1, Int64())), Int64()
+        ),
+    }
+    for detail, change in weekdays.items():
+
+        def renumbered(call: Call, change: Any = change) -> Expression:
+            found: Expression = change(call) if call.op is Op.DAY_OF_WEEK else call
+            return found
+
+        yield from by_door(cause, detail, with_rows(view, renumbered), 4)
+        yield from by_view(cause, detail, with_finishes(view, renumbered), 4)
+    scales = sorted({f.type.scale for f in view.features if isinstance(f.type, Decimal) and f.type.scale})
+    for scale in scales:
+        yield by_value(cause, "as if units of the last digit were whole", _times(10**scale), 4)
+    if any(isinstance(tree.type, Decimal) for tree in view.inputs):
+        yield by_events(cause, "as if decimals went through floats and were cut", _through_floats(view), 7)
+    if any(r.kind is Kind.SUM and not isinstance(r.type, Float64) for r in view.reductions):
+        yield by_rules(cause, "as if sums wrapped at 64 bits", Rules(reducers={**QUICK, Kind.SUM: _wrapping}), 5)
+    if any(r.kind is Kind.MOMENTS for r in view.reductions):
+        rules = Rules(reducers={**QUICK, Kind.MOMENTS: _of_all})
+        yield by_rules(cause, "as if the deviation divided by n, not n - 1, from two values on", rules, 1)
+    for bucket in (None, HOUR, DAY):
+        words = "hop" if bucket is None else spell(bucket)
+        yield Suspect(cause, f"as if it were the mean of the means of each {words}", _mean_of_means(bucket), 6)
+
+
+def _times(factor: int) -> Callable[[Case], Result]:
+    def change(case: Case) -> Result:
+        value = case.law.value
+        whole = isinstance(case.feature.type, Decimal) and isinstance(value, int)
+        return value * factor if whole else value  # type: ignore[operator]
+
+    return change
+
+
+def _through_floats(view: View) -> Callable[[Case, Sequence[Event]], Sequence[Event]]:
+    scales = {at: 10.0**tree.type.scale for at, tree in enumerate(view.inputs) if isinstance(tree.type, Decimal)}
+
+    def change(_: Case, events: Sequence[Event]) -> Sequence[Event]:
+        found = []
+        for event in events:
+            moved = event
+            for at, scale in scales.items():
+                moved = _inputs(moved, [at], _cent_lost(scale))
+            found.append(moved)
+        return found
+
+    return change
+
+
+def _cent_lost(scale: float) -> Callable[[int], int]:
+    return lambda units: int(units / scale * scale)
+
+
+def _wrapping(reduction: Reduction, seen: list[tuple[int, Value]], tolerance: float) -> Span:
+    if isinstance(reduction.type, Float64):
+        return QUICK[Kind.SUM](reduction, seen, tolerance)
+    total = sum(value for _, value in seen if isinstance(value, int))
+    return Span((total + 2**63) % 2**64 - 2**63)
+
+
+def _of_all(reduction: Reduction, seen: list[tuple[int, Value]], tolerance: float) -> Span:
+    found = QUICK[Kind.MOMENTS](reduction, seen, tolerance)
+    if found.value is None:
+        return found
+    factor = (len(seen) - 1) / len(seen)
+    low, high = (None if x is None else x * factor for x in (found.low, found.high))
+    return Span(float(found.value) * factor, low, high)
+
+
+def _mean_of_means(bucket: int | None) -> Callable[[Case], Answer | None]:
+    def compute(case: Case) -> Answer | None:
+        view = case.entity.view
+        used = [view.reductions[index] for index in reads(case.feature)]
+        kinds = {each.kind for each in used}
+        if kinds != {Kind.SUM, Kind.COUNT} or len(used) != 2 or len({each.window for each in used}) != 1:
+            return None
+        step = bucket or used[0].window.hop
+        if step is None or case.law.value is None:
+            return None
+        parts: dict[int, list[Event]] = {}
+        for event in case.entity.events():
+            parts.setdefault(event.ts // step, []).append(event)
+        means = [case.recomputed(part).value for part in parts.values()]
+        known = [mean for mean in means if isinstance(mean, float)]
+        return replace(case.law, value=math.fsum(known) / len(known)) if known else None
+
+    return compute
+
+
+def _floats(view: View) -> Iterator[Suspect]:
+    """Numbers that are told apart, or let in, by their bits."""
+    places = {
+        at: tree.name
+        for at, tree in enumerate(view.inputs)
+        if isinstance(tree, Column) and isinstance(tree.type, Float64)
+    }
+    if not places:
+        return
+
+    def signed(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        found = []
+        for event in events:
+            inputs = list(event.inputs)
+            for at, name in places.items():
+                raw = case.entity.rows[event.row].get(name)
+                if isinstance(raw, float) and raw == 0.0 and math.copysign(1.0, raw) < 0:
+                    inputs[at] = "-0.0"
+            found.append(replace(event, inputs=tuple(inputs)))
+        return found
+
+    def not_a_number(case: Case, events: Sequence[Event]) -> Sequence[Event]:
+        found = []
+        for event in events:
+            inputs = list(event.inputs)
+            for at, name in places.items():
+                raw = case.entity.rows[event.row].get(name)
+                if isinstance(raw, float) and math.isnan(raw):
+                    inputs[at] = math.nan
+            found.append(replace(event, inputs=tuple(inputs)))
+        return found
+
+    distinct = by_events(Cause.ARITHMETIC, "as if -0.0 were another value than 0.0", signed, 5)
+    yield replace(distinct, compute=_of_kind(view, {Kind.DISTINCT}, distinct.compute))
+    nans = by_events(Cause.NULL_AGAINST_ZERO, "as if NaN were a number, not null", not_a_number, 5)
+    yield replace(nans, compute=_with_nan(view, nans.compute))
+
+
+def _of_kind(view: View, kinds: set[Kind], compute: Any) -> Callable[[Case], Answer | None]:
+    def only(case: Case) -> Answer | None:
+        found: Answer | None = None
+        if {view.reductions[index].kind for index in reads(case.feature)} <= kinds:
+            found = compute(case)
+        return found
+
+    return only
+
+
+def _with_nan(view: View, compute: Any) -> Callable[[Case], Answer | None]:
+    """An answer that NaN has touched is NaN, and NaN is shown as null."""
+
+    def shown(case: Case) -> Answer | None:
+        floating = [r for r in (view.reductions[index] for index in reads(case.feature)) if _reads_float(view, r)]
+        if not floating:
+            return None
+        try:
+            found: Answer | None = compute(case)
+        except (ValueError, OverflowError):
+            return replace(case.law, value=None)
+        if found is not None and isinstance(found.value, float) and math.isnan(found.value):
+            return replace(found, value=None, magnitude=0.0)
+        return found
+
+    return shown
+
+
+def _reads_float(view: View, reduction: Reduction) -> bool:
+    return reduction.input is not None and isinstance(view.inputs[reduction.input].type, Float64)
+
+
+def _lists(view: View) -> Iterator[Suspect]:
+    lists = [feature for feature in view.features if isinstance(feature.type, ListOf)]
+    if not lists:
+        return
+    cause = Cause.OTHER_DEFINITION
+    yield by_value(cause, "as if the list went from the newest to the oldest", _turned, 5)
+    for by in (-1, 1):
+        words = "short" if by < 0 else "long"
+        changed = with_reductions(view, lambda r, by=by: replace(r, n=r.n + by) if r.kind is Kind.LATEST else r)  # type: ignore[misc]
+        yield from by_view(cause, f"as if lists were one value too {words}", changed, 5)
+
+
+def _turned(case: Case) -> Result:
+    value = case.law.value
+    return tuple(reversed(value)) if isinstance(value, tuple) else value
+
+
+def _instants(view: View) -> Iterator[Suspect]:
+    yield Suspect(
+        Cause.BOUNDARY, "as if it were asked a microsecond later, when the event of that instant counts",
+        lambda case: case.recomputed(shift=1), 2,
+    )  # fmt: skip
+    for length in KEPT:
+        detail = f"as if answers were kept for {spell(length)}"
+        yield Suspect(Cause.STALE_INGESTION, detail, _kept(length), 6, 2.0)
+    for divisor, words in (
+        (1_000, "milliseconds were taken for microseconds"),
+        (1_000_000, "seconds for microseconds"),
+    ):
+        yield by_events(Cause.TIME_UNIT, f"as if {words}", _divided(divisor), 5)
+    for unit in (1_000, SECOND, MINUTE):
+        yield by_events(Cause.TIME_UNIT, f"as if timestamps were cut to whole {spell(unit)}", _cut(unit), 9, 2.0)
+
+
+def _kept(length: int) -> Callable[[Case], Answer | None]:
+    return lambda case: case.recomputed(shift=case.t // length * length - case.t)
+
+
+def _divided(divisor: int) -> Callable[[Case, Sequence[Event]], Sequence[Event]]:
+    return lambda case, events: [case.moved(event, event.ts // divisor, event.known_at) for event in events]
+
+
+def _cut(unit: int) -> Callable[[Case, Sequence[Event]], Sequence[Event]]:
+    return lambda case, events: [case.moved(event, event.ts // unit * unit, event.known_at) for event in events]
+
+
+def _another_key(view: View, rows: RowsOf, asked: Mapping[int, Sequence[Key]]) -> Suspect:
+    """The answer for the other key that was asked for at the same instant, as another role has it."""
+
+    def compute(case: Case) -> Answer | None:
+        others = [key for key in asked.get(case.t, ()) if key != case.asked.key]
+        if len(others) != 1:
+            return None
+        if None in others[0]:
+            return case.recomputed([])
+
+        def events() -> Sequence[Event]:
+            return Entity(view, others[0], rows(others[0])).events()
+
+        return case.recomputed(case.entity.changed(f"of {others[0]}", events))
+
+    return Suspect(Cause.KEY_ENCODING, "as if it were asked about the other key of the request", compute, 6, 2.0)
