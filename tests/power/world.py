@@ -125,6 +125,7 @@ def _copies(rng: random.Random, row: dict[str, Any]) -> list[dict[str, Any]]:
     elif dice < 0.075:
         copy["booked_at"] += timedelta(hours=rng.choice((2, 3, 5)), seconds=1)
     elif dice < 0.085:
+        copy["booked_at"] += timedelta(seconds=rng.choice((2, 90)))
         copy |= {"shop": rng.choice(SHOPS), "till": rng.choice(TILLS)}
     else:
         return []

@@ -16,6 +16,7 @@ from diptych.check.causes.arrivals import arrivals
 from diptych.check.causes.bench import Case
 from diptych.check.causes.cases import Entities, agreement_of, cases_of
 from diptych.check.causes.clocks import clocks
+from diptych.check.causes.elimination import eliminated
 from diptych.check.causes.evidence import Diagnosis, Evidence, Key
 from diptych.check.causes.happenings import happened
 from diptych.check.causes.keys import keys
@@ -39,6 +40,9 @@ LEARNT = 40
 
 SIDES = ("offline", "online")
 
+SYSTEMATIC = 0.6
+"""The share of the time that suspects may take; the rest is for what happens to single entities, and for patterns."""
+
 OTHERS = 60
 """Equal answers of features that do not differ which are held against a suspect, at most."""
 
@@ -49,7 +53,8 @@ MEASURED = 12
 def diagnose(evidence: Evidence, seconds: float, clock: Clock) -> list[Diagnosis]:
     """One diagnosis for each mismatch of the evidence, in order; stops looking when ``seconds`` are spent."""
     until = clock() + seconds
-    return _Inquiry(evidence, lambda: clock() >= until).found()
+    early = until - (1 - SYSTEMATIC) * seconds
+    return _Inquiry(evidence, lambda: clock() >= until, lambda: clock() >= early).found()
 
 
 @dataclass(slots=True)
@@ -58,6 +63,7 @@ class _Inquiry:
 
     evidence: Evidence
     spent: Callable[[], bool]
+    late: Callable[[], bool]
     wrong: dict[int, str] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     agreements: list[Case] = field(default_factory=list)
@@ -97,6 +103,8 @@ class _Inquiry:
             found[case.place] = _by(suspect)
         left = [case for case in cases if case.place not in found]
         found |= {case.place: why for case in left if (why := _rounding(case)) is not None}
+        left = [case for case in left if case.place not in found]
+        found |= eliminated(left, self.agreements, self.spent)
         for key in dict.fromkeys(case.asked.key for case in left):
             same = [case for case in left if case.asked.key == key and case.place not in found]
             near = [each for each in self.agreements if each.asked.key == key]
@@ -113,16 +121,16 @@ class _Inquiry:
         groups = _groups(cases, self.agreements)
         differ = {case.feature.name for case in cases}
         others = [each for each in self.agreements if each.feature.name not in differ][:OTHERS]
-        records = try_all(simple, groups, self.spent, others)
+        records = try_all(simple, groups, self.late, others)
         for more, enough in ((self._clocks, NEARLY), (self._measured, 1.0)):
             chosen = choose(records, [case.place for case in cases])
-            if len(chosen) >= enough * len(cases) or self.spent():
+            if len(chosen) >= enough * len(cases) or self.late():
                 break
-            records += try_all(more(groups), groups, self.spent, others)
+            records += try_all(more(groups), groups, self.late, others)
         return choose(records, [case.place for case in cases])
 
     def _clocks(self, groups: Sequence[Group]) -> list[Suspect]:
-        return likely(clocks(self.evidence.view), groups, self.spent)
+        return likely(clocks(self.evidence.view), groups, self.late)
 
     def _measured(self, groups: Sequence[Group]) -> list[Suspect]:
         """Suspects whose length is measured: of all features together, and windows of each feature alone."""
@@ -130,11 +138,11 @@ class _Inquiry:
         pooled = [case for group in groups for case in group.cases[: max(1, 2 * MEASURED // len(groups))]]
         found: list[Suspect] = []
         for family in families(view):
-            if not self.spent():
+            if not self.late():
                 found += family.suspects(pooled, [each for group in groups for each in group.agreements[:2]])
         for group in groups:
             for family in lengths(view, group.cases[:1]):
-                if not self.spent():
+                if not self.late():
                     found += family.suspects(group.cases[: MEASURED // 2], group.agreements[:MEASURED])
         return found
 

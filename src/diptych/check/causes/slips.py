@@ -10,18 +10,18 @@ from diptych.check.causes.evidence import Key, Row
 from diptych.check.causes.rewriting import with_finishes, with_reductions, with_rows
 from diptych.check.causes.suspect import Suspect, by_door, by_events, by_rules, by_value, by_view
 from diptych.check.findings import Cause
-from diptych.ground.expression import Call, Column, Expression, Literal, Op
+from diptych.ground.expression import Call, Column, Expression, Literal, Op, columns_of
 from diptych.ground.instants import DAY, HOUR, MINUTE, SECOND, spell
 from diptych.ground.values import Decimal, Enum, Float64, Int64, ListOf, String
 from diptych.plan.nodes import Kind, Reduction, View
-from diptych.reference import Answer, Event, Result, Unfit, Value
+from diptych.reference import Answer, Event, Result, Unfit, Value, order
 from diptych.reference.door import standing
 from diptych.reference.span import Span
 
 RowsOf = Callable[[Key], Sequence[Row]]
-KEPT = (MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, DAY)
+KEPT = (MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 20 * MINUTE, 30 * MINUTE, HOUR, DAY)
 REPEATS = (0, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 12 * HOUR, DAY, 7 * DAY)
-MOST_VALUES = 24
+MOST_VALUES = 16
 
 
 def slips(view: View, rows: RowsOf, asked: Mapping[int, Sequence[Key]]) -> Iterator[Suspect]:
@@ -34,6 +34,7 @@ def slips(view: View, rows: RowsOf, asked: Mapping[int, Sequence[Key]]) -> Itera
     yield from _conditions(view, rows, keys)
     yield from _numbers(view)
     yield from _floats(view)
+    yield from _orders(view)
     yield from _lists(view)
     yield from _instants(view)
     if len(keys) > 1:
@@ -71,11 +72,18 @@ def _identities(view: View, rows: RowsOf, keys: Sequence[Key]) -> Iterator[Suspe
         yield _ids_of_all(view, rows, keys)
 
 
+_Copy = tuple[str, int, int, tuple[tuple[int, object], ...]]
+
+
+def _copy(event: Event) -> _Copy:
+    return str(event.event_id), event.known_at, event.ts, event.payload
+
+
 def _ids_of_all(view: View, rows: RowsOf, keys: Sequence[Key]) -> Suspect:
     """Copies are sought among all entities that anybody asked about."""
-    found: dict[Key, set[int]] = {}
+    found: dict[Key, set[_Copy]] = {}
 
-    def stand() -> dict[Key, set[int]]:
+    def stand() -> dict[Key, set[_Copy]]:
         if not found:
             everywhere = [(key, event) for key in keys for event in _passed(view, rows, key)]
             everywhere.sort(key=lambda pair: (str(pair[1].event_id), pair[1].known_at, pair[1].ts, pair[1].payload))
@@ -84,13 +92,13 @@ def _ids_of_all(view: View, rows: RowsOf, keys: Sequence[Key]) -> Suspect:
                 mine = found.setdefault(key, set())
                 same = before is not None and str(before.event_id) == str(event.event_id)
                 if before is None or not same or event.known_at - before.known_at > view.source.dedup_window:
-                    mine.add(event.row)
+                    mine.add(_copy(event))
                 before = event
         return found
 
     def change(case: Case, events: Sequence[Event]) -> Sequence[Event]:
-        standing_rows = stand().get(case.asked.key)
-        return events if standing_rows is None else [event for event in events if event.row in standing_rows]
+        mine = stand().get(case.asked.key)
+        return events if mine is None else [event for event in events if _copy(event) in mine]
 
     return by_events(Cause.DUPLICATE, "as if an id belonged to no entity", change, 6, 2.0, repeats=True)
 
@@ -174,7 +182,27 @@ def _conditions(view: View, rows: RowsOf, keys: Sequence[Key]) -> Iterator[Suspe
                 return call
 
             detail = f"as if the limit of {column} were {value}, not {literal.value}"
-            yield from by_door(Cause.FILTER, detail, with_rows(view, moved), 9, 2.0)
+            for suspect in by_door(Cause.FILTER, detail, with_rows(view, moved), 9, 2.0):
+                yield replace(suspect, compute=_of_readers(view, column, suspect.compute))
+
+
+def _of_readers(view: View, column: str, compute: Any) -> Callable[[Case], Answer | None]:
+    """Only of features whose conditions or inputs go back to a column."""
+    touched = {column}
+    for name, tree in view.source.derive:
+        if touched & set(columns_of(tree)):
+            touched.add(name)
+    inputs = {at for at, tree in enumerate(view.inputs) if touched & set(columns_of(tree))}
+    conditions = {at for at, tree in enumerate(view.conditions) if touched & set(columns_of(tree))}
+
+    def of_readers(case: Case) -> Answer | None:
+        used = [view.reductions[index] for index in reads(case.feature)]
+        found: Answer | None = None
+        if any(each.where in conditions or each.input in inputs for each in used):
+            found = compute(case)
+        return found
+
+    return of_readers
 
 
 def _thresholds(view: View) -> list[tuple[str, Literal]]:
@@ -366,6 +394,20 @@ def _reads_float(view: View, reduction: Reduction) -> bool:
     return reduction.input is not None and isinstance(view.inputs[reduction.input].type, Float64)
 
 
+def _orders(view: View) -> Iterator[Suspect]:
+    """Of what arrived at once the larger value is the later."""
+    if any(each.kind in (Kind.FIRST, Kind.LAST, Kind.LATEST) for each in view.reductions):
+        orders: dict[str, tuple[Cause, Callable[[Event, Value], Any]]] = {
+            "as if the last to be known came last": (Cause.LATE_EVENT, lambda e, v: (e.known_at, order(v))),
+            "as if of two at one instant the last to be known came last": (
+                Cause.TIE,
+                lambda e, v: (e.ts, e.known_at, order(v)),
+            ),
+        }
+        for detail, (cause, by) in orders.items():
+            yield by_rules(cause, detail, Rules(order=by), 4)
+
+
 def _lists(view: View) -> Iterator[Suspect]:
     lists = [feature for feature in view.features if isinstance(feature.type, ListOf)]
     if not lists:
@@ -389,6 +431,8 @@ def _instants(view: View) -> Iterator[Suspect]:
         lambda case: case.recomputed(shift=1), 2,
     )  # fmt: skip
     for length in KEPT:
+        detail = f"as if events known more than {spell(length)} after they happened never counted"
+        yield by_events(Cause.LATE_EVENT, detail, _on_time(length), 7, 2.0)
         detail = f"as if answers were kept for {spell(length)}"
         yield Suspect(Cause.STALE_INGESTION, detail, _kept(length), 6, 2.0)
     for divisor, words in (
@@ -398,6 +442,10 @@ def _instants(view: View) -> Iterator[Suspect]:
         yield by_events(Cause.TIME_UNIT, f"as if {words}", _divided(divisor), 5)
     for unit in (1_000, SECOND, MINUTE):
         yield by_events(Cause.TIME_UNIT, f"as if timestamps were cut to whole {spell(unit)}", _cut(unit), 9, 2.0)
+
+
+def _on_time(limit: int) -> Callable[[Case, Sequence[Event]], Sequence[Event]]:
+    return lambda _, events: [event for event in events if event.known_at - event.ts <= limit]
 
 
 def _kept(length: int) -> Callable[[Case], Answer | None]:
