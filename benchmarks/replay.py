@@ -61,7 +61,7 @@ SERVICES = {"late_arrival": ("origin", "dest", "carrier", "tailnum", "distance")
 
 @dataclass
 class Phases:
-    """What each phase took: seconds, and the most memory that this process had in it, bytes."""
+    """What each phase took: seconds, seconds of processor (of this process), and the most memory in it, megabytes."""
 
     console: Console
     found: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -70,10 +70,14 @@ class Phases:
     def phase(self, name: str) -> Iterator[None]:
         """Measure one."""
         _forget_peak()
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.process_time()
         yield
-        self.found[name] = {"seconds": round(time.perf_counter() - begun, 1), "peak_mb": round(_peak() / 1e6)}
-        self.console.print(f"  {name}: {self.found[name]['seconds']:.1f} s, peak {self.found[name]['peak_mb']:.0f} MB")
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        found = {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), "peak_mb": round(_peak() / 1e6)}
+        self.found[name] = found
+        self.console.print(
+            f"  {name}: {seconds:.1f} s ({cpu:.1f} s of processor), peak {found['peak_mb']:.0f} MB", highlight=False
+        )
 
 
 def _forget_peak() -> None:

@@ -1,10 +1,8 @@
 """Planted skews: known changes of rows, view or answers, made without the code that has to find them."""
 
 import dataclasses
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
@@ -12,138 +10,26 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-import diptych as dt
 from diptych.check.causes import Answered, Diagnosis, Evidence, diagnose
 from diptych.check.compare import differing
 from diptych.check.findings import Cause
-from diptych.declare.project import Project
 from diptych.ground.instants import DAY, HOUR, MINUTE, SECOND, instant, moment
 from diptych.ground.values import Float64, Int64
 from diptych.plan.nodes import Kind, View, Window
-from diptych.plan.resolve import resolve
-from diptych.reference import Judge, judge, spoken
+from diptych.reference import judge
 from diptych.reference.span import Span
-
-BEGIN = instant(datetime(2024, 2, 20))
-DAYS = 24  # the summer time of New York begins among them
-
-shop = dt.Entity("shop", keys={"town": dt.String(4), "shop": dt.String(4)})
-sales = dt.EventSource(
-    "sales",
-    timestamp="sold_at",
-    known_at="known_at",
-    event_id="sale",
-    dedup_window="2h",
-    columns={
-        "sale": dt.Int64(),
-        "sold_at": dt.Timestamp(),
-        "known_at": dt.Timestamp(),
-        "town": dt.String(4),
-        "shop": dt.String(4),
-        "amount": dt.Int64(ge=0, le=1_000),
-        "weight": dt.Float64(ge=0.0, le=100.0),
-        "price": dt.Decimal(2, ge=0, le=1_000),
-        "item": dt.String(6),
-    },
-    derive={"dear": "amount > 30"},
-    filter="item <> 'test'",
+from tests.check.sales import (
+    BEGIN,
+    VIEW,
+    Answers,
+    Key,
+    Row,
+    Skew,
+    history,
+    of_key,
+    questions,
+    right,
 )
-
-
-def takings(**windows: Sequence[str]) -> View:
-    """The view that is skewed: counts, sums, means, deviations, recency, last, distinct and lists."""
-    longer = windows.get("longer", ["6h", "24h"])
-    view = dt.FeatureView(
-        "takings",
-        entity=shop,
-        source=sales,
-        features=[
-            dt.count(windows=["1h", *longer, "7d"]),
-            dt.count("amount", windows=["24h"], name="amounts"),
-            dt.count(where="dear", windows=["24h"], name="dear"),
-            dt.sum("amount", windows=longer),
-            dt.mean("weight", windows=["6h"]),
-            dt.mean("amount", windows=["24h"]),
-            dt.mean("price", windows=["24h"]),
-            dt.std("amount", windows=["24h"]),
-            dt.max("weight", windows=["6h"], hop="exact"),
-            dt.last("amount"),
-            dt.last("item", windows=["24h"]),
-            dt.last_n("amount", n=3, windows=["24h"]),
-            dt.count_distinct("amount", windows=["6h"]),
-            dt.recency(),
-            dt.rate("dear", windows=["24h"]),
-        ],
-    )
-    return resolve([shop, sales, view], Project("shops", ("x",))).views[0]
-
-
-VIEW = takings()
-KEYS = [("ab", "c"), ("a", "bc"), ("N", "1"), ("n", "1"), ("N", "01"), ("S", "2"), ("W", "3"), ("O", "4")]
-Row = dict[str, Any]
-Key = tuple[str, str]
-
-
-def history(seed: int, events: int = 900) -> list[Row]:
-    """Sales on whole minutes or at odd microseconds; late ones, nulls, ties, and copies near and far."""
-    rng = random.Random(seed)
-    rows: list[Row] = []
-    for sale in range(events):
-        sold = BEGIN + rng.randrange(DAYS * 24 * 12) * 5 * MINUTE
-        if rng.random() < 0.5:
-            sold += rng.randrange(5 * MINUTE)
-        late = rng.randrange(6 * HOUR) if rng.random() < 0.3 else 0
-        town, name = rng.choice([*KEYS, *KEYS[:3]])
-        row = {
-            "sale": sale,
-            "sold_at": sold,
-            "known_at": sold + late,
-            "town": town,
-            "shop": name,
-            "amount": None if rng.random() < 0.1 else rng.randrange(60),
-            "weight": rng.random() * 10,
-            "price": None if rng.random() < 0.1 else spoken(rng.randrange(10_000), dt.Decimal(2)),
-            "item": rng.choice(("apple", "pear", "plum", "test")),
-        }
-        rows.append(row)
-        if rng.random() < 0.15:  # a tie, which arrives in another order than that of its values
-            rows.append({**row, "sale": sale + 10_000, "amount": rng.randrange(60), "item": "tie"})
-        if rng.random() < 0.1:
-            rows.append({**row, "known_at": row["known_at"] + rng.randrange(HOUR)})
-        if rng.random() < 0.05:
-            rows.append({**row, "known_at": row["known_at"] + 3 * HOUR + rng.randrange(HOUR)})
-    return sorted(rows, key=lambda row: row["known_at"])
-
-
-def questions(rows: Sequence[Row], seed: int, count: int = 80) -> list[tuple[Key, int]]:
-    """Keys and instants around what can go wrong: at events, arrivals, and edges of windows."""
-    rng = random.Random(seed + 1)
-    asked = []
-    while len(asked) < count:
-        row = rng.choice(rows)
-        window = rng.choice([each.window for each in VIEW.reductions if each.window.length])
-        leaving = row["sold_at"] // window.step * window.step + window.step + (window.length or 0)
-        near = [row["sold_at"], row["known_at"], leaving]
-        at = rng.choice([x + step for x in near for step in (-1, 0, 1)] + [row["sold_at"] + rng.randrange(2 * DAY)] * 3)
-        if BEGIN + 7 * DAY <= at < BEGIN + DAYS * DAY:
-            asked.append(((row["town"], row["shop"]), at))
-    return asked
-
-
-Answers = dict[str, Any]
-Skew = Callable[[Sequence[Row], Key, int], Answers]
-"""What a skewed side answers, by feature, as a user has it."""
-
-
-def of_key(rows: Sequence[Row], key: Key) -> list[Row]:
-    return [row for row in rows if (row["town"], row["shop"]) == key]
-
-
-def right(rows: Sequence[Row], key: Key, t: int, view: View = VIEW) -> Answers:
-    """What the judge answers."""
-    answers = Judge(view, of_key(rows, key)).answers(key, t)
-    types = {feature.name: feature.type for feature in view.features}
-    return {name: spoken(answer.value, types[name]) for name, answer in answers.items()}
 
 
 def rows_changed(change: Callable[[Row], Row | None]) -> Skew:
@@ -367,15 +253,17 @@ def sold(seed: int, key: Key, since: int, until: int) -> list[int]:
 
 def skews(seed: int) -> dict[str, tuple[Skew, Cause]]:
     """All planted skews, with the cause that has to be named."""
-    one = sold(seed, ("ab", "c"), 9, 12)
+    return wrong_rules() | wrong_clocks_and_events(seed)
+
+
+def wrong_rules() -> dict[str, tuple[Skew, Cause]]:
+    """Skews of what an implementation does."""
     is_mean = {"weight_mean_6h", "amount_mean_24h"}
     whole = value_changed(lambda name, value: float(int(value)) if name in is_mean and value is not None else value)
     cents = value_changed(lambda name, value: round(value, 2) if isinstance(value, float) else value)
-    milli = value_changed(lambda name, value: value * 1e3 if name == "recency" and value is not None else value)
     nulls = value_changed(
         lambda name, value: 0 if value is None and isinstance(TYPES[name], Int64 | Float64) else value
     )
-    stopped = at_each(lambda rows, t: [row for row in rows if row["known_at"] < BEGIN + 15 * DAY])
     return {
         "an event at the instant counts": (at_each(counted_at_the_instant), Cause.BOUNDARY),
         "the window's first instant does not count": (judge_changed(tail=tail_moved(lambda w: 1)), Cause.BOUNDARY),
@@ -412,6 +300,15 @@ def skews(seed: int) -> dict[str, tuple[Skew, Cause]]:
         "keys run together": (merged(lambda row: row["town"] + row["shop"]), Cause.KEY_ENCODING),
         "keys in lower case": (merged(lambda row: (row["town"].lower(), row["shop"])), Cause.KEY_ENCODING),
         "keys without zeros": (merged(lambda row: (row["town"], row["shop"].lstrip("0"))), Cause.KEY_ENCODING),
+    }
+
+
+def wrong_clocks_and_events(seed: int) -> dict[str, tuple[Skew, Cause]]:
+    """Skews of clocks, and of what happened to single events and states."""
+    one = sold(seed, ("ab", "c"), 9, 12)
+    milli = value_changed(lambda name, value: value * 1e3 if name == "recency" and value is not None else value)
+    stopped = at_each(lambda rows, t: [row for row in rows if row["known_at"] < BEGIN + 15 * DAY])
+    return {
         "five hours late": (later(-5 * HOUR, "sold_at", "known_at"), Cause.TIME_ZONE),
         "New York's clock": (rows_changed(local), Cause.TIME_ZONE),
         "asked in India": (asked_at(lambda t: t - 5 * HOUR - HOUR // 2), Cause.TIME_ZONE),

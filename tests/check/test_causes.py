@@ -8,7 +8,8 @@ from diptych.check.causes import Answered, Evidence, diagnose
 from diptych.check.causes.bench import JUDGE, LAW, Entity, answer, same
 from diptych.check.findings import Cause
 from diptych.reference import Judge
-from tests.check.planted import VIEW, examine, history, of_key, questions, right, skews
+from tests.check.planted import examine, skews
+from tests.check.sales import VIEW, history, of_key, questions, right
 
 SEED = 1
 NAMES = tuple(skews(SEED))

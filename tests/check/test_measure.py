@@ -73,8 +73,17 @@ def test_diagnoses_come_back_as_causes_and_what_was_not_examined_says_so():
     assert findings.causes == {Cause.UNEXPLAINED: 200, Cause.BOUNDARY: 100}
     assert findings.examples[0].cause == Cause.BOUNDARY
     assert findings.examples[-1].detail == "not examined: 120 of 300 mismatches were"
-    verified = found.explained(named, Diagnosis(Cause.BOUNDARY, "counted", "online"))
-    assert verified.causes == {Cause.BOUNDARY: 280, Cause.UNEXPLAINED: 20}
+
+
+def test_what_nobody_looked_at_goes_with_the_others_only_where_all_of_those_are_alike():
+    found = measured([0] * 300, [1] * 300, examined=120)
+    counted, late = Diagnosis(Cause.BOUNDARY, "counted", "online"), Diagnosis(Cause.BOUNDARY, examined=False)
+    assert found.explained([counted] * 20 + [late] * 100).causes == {Cause.BOUNDARY: 300}
+    few = found.explained([counted] * 11 + [late] * 109)
+    assert few.causes == {Cause.UNEXPLAINED: 289, Cause.BOUNDARY: 11}
+    mixed = found.explained([counted] * 20 + [Diagnosis()] + [late] * 99)
+    assert mixed.causes == {Cause.UNEXPLAINED: 280, Cause.BOUNDARY: 20}
+    assert mixed.examples[-1].detail == "not examined: 21 of 300 mismatches were"
 
 
 def test_statuses_and_request_ids_are_kept():

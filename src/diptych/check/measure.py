@@ -24,6 +24,9 @@ from diptych.plan.nodes import Feature
 EXAMINED = 600
 """Mismatches of one output that are asked why, at most, spread over all of them in time."""
 
+ENOUGH = 12
+"""Mismatches of one output that must have been examined before the others are taken to be of their one cause."""
+
 AGREEMENTS = 50
 """Equal answers of one output that no cause may contradict, at most."""
 
@@ -65,25 +68,36 @@ class Measured:
         rows = np.setdiff1d(np.array(beside, np.int64), self.rows)[:AGREEMENTS].tolist()
         return [_answered(agreement) for agreement in (*self.agreed, *map(self.at, rows))]
 
-    def explained(self, diagnoses: Sequence[Diagnosis], rest: Diagnosis | None = None) -> OutputFindings:
-        """The findings with causes: one diagnosis for each examined mismatch, in order.
+    def explained(self, diagnoses: Sequence[Diagnosis]) -> OutputFindings:
+        """The findings with causes: one diagnosis for each of ``examined``, in order.
 
-        ``rest`` is what is known of the mismatches that were not examined; None: nothing, they stay unexplained.
+        Mismatches that nobody looked at stay unexplained, unless ``ENOUGH`` were and all have one and the same cause.
         """
+        seen = [found for found in diagnoses if found.examined]
+        rest = _alike(seen, self.findings.mismatches)
         named = [
             msgspec.structs.replace(mismatch, cause=found.cause, detail=found.detail, wrong=found.wrong)
             for mismatch, found in zip(self.examined, diagnoses, strict=True)
+            if found.examined
         ]
-        causes = Counter(found.cause for found in diagnoses)
-        left = self.findings.mismatches - len(named)
+        causes = Counter(found.cause for found in seen)
+        left = self.findings.mismatches - len(seen)
         if left:
-            causes[rest.cause if rest else Cause.UNEXPLAINED] += left
+            causes[rest.cause] += left
         examples = _examples(named)
-        if left and rest is None:
-            detail = f"not examined: {len(named):,} of {self.findings.mismatches:,} mismatches were"
-            examples += (msgspec.structs.replace(self.left[0], detail=detail),)
+        if left and rest.cause is Cause.UNEXPLAINED:
+            pairs = zip(self.examined, diagnoses, strict=True)
+            unseen = [*(mismatch for mismatch, found in pairs if not found.examined), *self.left]
+            examples += (msgspec.structs.replace(unseen[0], detail=rest.detail),)
         ordered = dict(sorted(causes.items(), key=lambda item: (-item[1], item[0])))
         return msgspec.structs.replace(self.findings, causes=ordered, examples=examples)
+
+
+def _alike(seen: Sequence[Diagnosis], of: int) -> Diagnosis:
+    """What is known of the mismatches that nobody looked at."""
+    if len(seen) >= ENOUGH and len({found.cause for found in seen}) == 1:
+        return seen[0]
+    return Diagnosis(detail=f"not examined: {len(seen):,} of {of:,} mismatches were")
 
 
 def measure(

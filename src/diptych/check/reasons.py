@@ -15,7 +15,7 @@ from diptych.plan.nodes import REQUEST_TIME, Derived, View
 RowsOf = Callable[[View, Key], Sequence[Row]]
 """The raw rows of a view's source that belong to a key of its entity."""
 
-SECONDS = 20.0
+SECONDS = 40.0
 """What diagnosing one comparison may take, where the caller does not say."""
 
 
@@ -48,7 +48,7 @@ class Diagnosed:
         if row not in measured.rows:
             return None
         places = np.flatnonzero(measured.examined_rows == row)
-        return self.of(measured)[int(places[0])] if len(places) else Diagnosis(detail="not examined")
+        return self.of(measured)[int(places[0])] if len(places) else Diagnosis(detail="not examined", examined=False)
 
 
 def with_causes(

@@ -81,8 +81,9 @@ def smallest(
     search = _Search(differs, question, rows_of(view, history), tries, clock() + seconds, clock)
     done = True
     try:
-        for guess in _guesses(view, search.rows, question):
-            search.takes(guess)
+        for guess in reversed([*_guesses(view, search.rows, question)]):  # the smallest first: a history may be long
+            if search.takes(guess):
+                break
         before = None
         while before != search.rows:
             before = search.rows

@@ -63,7 +63,7 @@ def replayed(view: View, history: Sequence[Row], spine: Sequence[Question], stor
 @given(st.data())
 def test_true_answers_replay_without_a_difference(store: ValkeyStore, data: st.DataObject) -> None:
     view = data.draw(views(), "view")
-    history = data.draw(histories(view), "history")
+    history = data.draw(histories(view, arrivals=view.source.event_id is not None), "history")
     spine = data.draw(spines(view, history), "spine")
     found = replayed(view, history, spine, store)
     if found is not None:

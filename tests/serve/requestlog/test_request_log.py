@@ -19,6 +19,7 @@ from diptych.serve.addresses import Addresses
 from diptych.serve.appending import Target
 from diptych.serve.folding import Folder
 from diptych.serve.positions import Position, Positions
+from diptych.serve.requestlog import log as log_module
 from diptych.serve.requestlog.hashing import KeyedHash, WeakKey
 from diptych.serve.requestlog.reading import BadLog, find, logged_services
 from diptych.serve.requestlog.sampling import Share
@@ -242,7 +243,8 @@ class TestHashing:
             KeyedHash.of("short")
 
 
-def test_files_roll_by_rows_and_each_is_whole(world: World, tmp_path: Path) -> None:
+def test_files_roll_by_rows_and_each_is_whole(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "POLL_SECONDS", 60)  # the thread keeps out of it
     log = world.log(tmp_path, rolling=Rolling(rows=100))
     reader = world.reader(log)
     for _ in range(5):

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from diptych.check.causes.bench import JUDGE, Case, Entity, answer, reads, same, unspoken
 from diptych.check.causes.evidence import Answered, Evidence, Key, Row
@@ -17,11 +18,11 @@ WHOLE = 2_000
 _ENDS = 200
 """Rows that are kept of a long history's begin, and of what came just before: lifetimes read those."""
 
-_BEYOND = 2 * DAY
+_BEYOND = DAY
 """How far before a window and after a question rows are kept, for suspects that move things."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Entities:
     """The entities of one view's evidence; those with long histories by time."""
 
@@ -38,10 +39,14 @@ class Entities:
             self._entities[key, place] = Entity(self.evidence.view, key, rows)
         return self._entities[key, place]
 
-    @property
+    @cached_property
     def _reach(self) -> int:
-        windows = [each.window for each in self.evidence.view.reductions]
-        return max((window.reach for window in windows if window.length is not None), default=0) + _BEYOND
+        """How long before a question an event may matter to the features that were asked about."""
+        view, asked = self.evidence.view, {each.feature for each in self.evidence.mismatches}
+        read = {index for feature in view.features if feature.name in asked for index in reads(feature)}
+        windows = [view.reductions[index].window for index in read]
+        longest = max((window.reach for window in windows if window.length is not None), default=0)
+        return longest + view.source.dedup_window + _BEYOND
 
     @property
     def _span(self) -> int:
@@ -67,8 +72,11 @@ class Entities:
 
 
 def _instant(row: Row, name: str | None) -> int:
+    value = None if name is None else row.get(name)
+    if type(value) is int:
+        return value
     try:
-        found = held(row.get(name), Timestamp()) if name is not None else None
+        found = held(value, Timestamp()) if name is not None else None
     except Unfit:
         found = None
     return found if isinstance(found, int) else EARLIEST

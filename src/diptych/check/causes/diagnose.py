@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from diptych.check.causes.amounts import amounts
 from diptych.check.causes.arrivals import arrivals
@@ -40,11 +40,18 @@ LEARNT = 40
 
 SIDES = ("offline", "online")
 
-SYSTEMATIC = 0.6
+SYSTEMATIC = 0.7
 """The share of the time that suspects may take; the rest is for what happens to single entities, and for patterns."""
 
 OTHERS = 60
 """Equal answers of features that do not differ which are held against a suspect, at most."""
+
+LOOKING, HOLDING, LASTING = 0.25, 0.4, 0.8
+"""Of the time that there is: after which no more mismatches are looked at to learn from, no more agreements, and no
+more of the other mismatches."""
+
+FEWEST = 12
+"""Mismatches that are looked at to learn from, however long that takes."""
 
 MEASURED = 12
 """Mismatches of a feature from which families of suspects measure their length."""
@@ -52,9 +59,8 @@ MEASURED = 12
 
 def diagnose(evidence: Evidence, seconds: float, clock: Clock) -> list[Diagnosis]:
     """One diagnosis for each mismatch of the evidence, in order; stops looking when ``seconds`` are spent."""
-    until = clock() + seconds
-    early = until - (1 - SYSTEMATIC) * seconds
-    return _Inquiry(evidence, lambda: clock() >= until, lambda: clock() >= early).found()
+    begun = clock()
+    return _Inquiry(evidence, lambda share=1.0: clock() >= begun + share * seconds).found()
 
 
 @dataclass(slots=True)
@@ -62,8 +68,7 @@ class _Inquiry:
     """One run over the evidence of a view."""
 
     evidence: Evidence
-    spent: Callable[[], bool]
-    late: Callable[[], bool]
+    spent: Callable[..., bool]
     wrong: dict[int, str] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     agreements: list[Case] = field(default_factory=list)
@@ -74,25 +79,27 @@ class _Inquiry:
         features = {feature.name: feature for feature in self.evidence.view.features}
         places = _in_turns(self.evidence)
         first = list(islice(places, LEARNT * len({asked.feature for asked in self.evidence.mismatches})))
-        self._look(entities, features, first)
+        looked = self._look(entities, features, first, LOOKING)
         for asked in self.evidence.agreements:
-            if self.spent():
+            if self.spent(HOLDING):
                 break
             case = agreement_of(entities, asked, features[asked.feature])
             self.agreements += [] if case is None else [case]
         suspects = {side: self._systematic(self._of(side)) for side in SIDES}
-        self._look(entities, features, places)
+        self._look(entities, features, chain(first[looked:], places), LASTING)
         by_side = {side: self._of_side(self._of(side), suspects[side]) for side in SIDES}
         return [self._joined(place, by_side) for place in range(len(self.evidence.mismatches))]
 
-    def _look(self, entities: Entities, features: dict[str, Feature], places: Iterable[int]) -> None:
-        """Make cases of mismatches, as long as there is time."""
-        for place in places:
-            if self.spent():
-                return
+    def _look(self, entities: Entities, features: dict[str, Feature], places: Iterable[int], share: float = 1.0) -> int:
+        """Make cases of mismatches, as long as there is a share of the time; returns how many were looked at."""
+        looked = 0
+        for looked, place in enumerate(places, start=1):
             asked = self.evidence.mismatches[place]
             mine, self.wrong[place] = cases_of(entities, asked, place, features[asked.feature])
             self.cases += mine
+            if self.spent() or (looked >= FEWEST and self.spent(share)):
+                break
+        return looked
 
     def _of(self, side: str) -> list[Case]:
         return [case for case in self.cases if case.side == side]
@@ -111,6 +118,10 @@ class _Inquiry:
             found |= happened(same, near, self.spent)
         return found
 
+    def _late(self) -> bool:
+        """Whether suspects have had their time."""
+        return self.spent(SYSTEMATIC)
+
     def _systematic(self, cases: Sequence[Case]) -> dict[int, Suspect]:
         """The suspect of each case that one explains: simple ones, then clocks, then those whose length is measured."""
         if not cases:
@@ -121,16 +132,16 @@ class _Inquiry:
         groups = _groups(cases, self.agreements)
         differ = {case.feature.name for case in cases}
         others = [each for each in self.agreements if each.feature.name not in differ][:OTHERS]
-        records = try_all(simple, groups, self.late, others)
+        records = try_all(simple, groups, self._late, others)
         for more, enough in ((self._clocks, NEARLY), (self._measured, 1.0)):
             chosen = choose(records, [case.place for case in cases])
-            if len(chosen) >= enough * len(cases) or self.late():
+            if len(chosen) >= enough * len(cases) or self._late():
                 break
-            records += try_all(more(groups), groups, self.late, others)
+            records += try_all(more(groups), groups, self._late, others)
         return choose(records, [case.place for case in cases])
 
     def _clocks(self, groups: Sequence[Group]) -> list[Suspect]:
-        return likely(clocks(self.evidence.view), groups, self.late)
+        return likely(clocks(self.evidence.view), groups, self._late)
 
     def _measured(self, groups: Sequence[Group]) -> list[Suspect]:
         """Suspects whose length is measured: of all features together, and windows of each feature alone."""
@@ -138,11 +149,11 @@ class _Inquiry:
         pooled = [case for group in groups for case in group.cases[: max(1, 2 * MEASURED // len(groups))]]
         found: list[Suspect] = []
         for family in families(view):
-            if not self.late():
+            if not self._late():
                 found += family.suspects(pooled, [each for group in groups for each in group.agreements[:2]])
         for group in groups:
             for family in lengths(view, group.cases[:1]):
-                if not self.late():
+                if not self._late():
                     found += family.suspects(group.cases[: MEASURED // 2], group.agreements[:MEASURED])
         return found
 
@@ -150,7 +161,7 @@ class _Inquiry:
         """What is known of one mismatch; of two wrong sides, online's cause, and both details."""
         wrong = self.wrong.get(place)
         if wrong is None:
-            return Diagnosis(detail="not examined: the time for it was spent")
+            return Diagnosis(detail="not examined: the time for it was spent", examined=False)
         if not wrong:
             asked = self.evidence.mismatches[place]
             if None in asked.key:

@@ -151,12 +151,17 @@ def _is_null(part: Any) -> bool:
     return part is None
 
 
+def _shorter(size: int) -> Callable[[Key], bool]:
+    return _any(lambda text: text.lstrip("-").isdigit() and len(text) < size)
+
+
+def _longer(size: int) -> Callable[[Key], bool]:
+    return _any(lambda text: text.isdigit() and len(text) >= size)
+
+
 _SPELLINGS: dict[str, Callable[[Key], bool]] = {
-    **{
-        f"of fewer than {size} digits": _any(lambda t, size=size: t.lstrip("-").isdigit() and len(t) < size)
-        for size in range(2, 12)
-    },  # type: ignore[misc]
-    **{f"of {size} digits or more": _any(lambda t, size=size: t.isdigit() and len(t) >= size) for size in range(2, 20)},  # type: ignore[misc]
+    **{f"of fewer than {size} digits": _shorter(size) for size in range(2, 12)},
+    **{f"of {size} digits or more": _longer(size) for size in range(2, 20)},
     "below zero": _any(lambda text: text.startswith("-") and text[1:].isdigit()),
     "with a capital": _any(lambda text: text != text.lower()),
     "in small letters": _any(lambda text: text != text.upper()),

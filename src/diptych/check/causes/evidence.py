@@ -33,12 +33,13 @@ class Diagnosis:
     """Why one question was answered in two ways.
 
     ``wrong`` is the side that the judge contradicts: ``"offline"``, ``"online"`` or ``"both"``; empty where it was not
-    asked.
+    asked. ``examined`` is False where there was no time to look.
     """
 
     cause: Cause = Cause.UNEXPLAINED
     detail: str = ""
     wrong: str = ""
+    examined: bool = True
 
 
 @dataclass(frozen=True, slots=True)

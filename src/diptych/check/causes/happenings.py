@@ -21,6 +21,9 @@ ENOUGH = 4.0
 
 SEVERAL = 2.0
 
+OFTEN = 6
+"""Mismatches of one key that all tell of one thing, even if it cannot be told which of its events that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -136,7 +139,7 @@ def _enough(explained: Sequence[Case], alike: int) -> bool:
     features = len({case.feature.name for case in explained})
     if features > 1 and alike <= 3:
         return weight >= SEVERAL
-    return weight >= ENOUGH and (alike <= 3 or features > 1)
+    return weight >= ENOUGH and (alike <= 3 or features > 1 or len(explained) >= OFTEN)
 
 
 def _all_gone(cases: Sequence[Case], agreements: Sequence[Case]) -> dict[int, Diagnosis]:

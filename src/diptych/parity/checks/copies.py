@@ -9,7 +9,7 @@ from diptych.check import offline
 from diptych.check.causes import Evidence, diagnose
 from diptych.check.compare import Incomparable
 from diptych.check.deliveries import Injection, deliver, instants_of, recorded
-from diptych.check.findings import Cause, Example, Findings, Mismatch, OutputFindings
+from diptych.check.findings import Example, Findings, Mismatch, OutputFindings
 from diptych.check.measure import Measured, measure
 from diptych.check.past import Past
 from diptych.check.questions import INSTANT, made_up
@@ -29,7 +29,7 @@ from diptych.testing.paste import pasted
 from diptych.testing.shrink import differs_from_judge, smallest
 
 SIDES = ("compiled", "hand-written")
-DIAGNOSING = 15.0
+DIAGNOSING = 40.0
 SHRINKING = 8.0
 """Seconds for the causes of one copy's differences, and for the smallest history that shows one."""
 
@@ -170,11 +170,8 @@ def _measured(bench: Workbench, asked: _Asked, copied: HandWritten) -> Measured:
 
 
 def _explained(view: View, measured: Measured, past: Past) -> OutputFindings:
-    """What differs, with causes. Where all that were examined have one, so have the others: a copy is one text."""
+    """What differs, with causes."""
     if not measured.examined:
         return measured.findings
     evidence = Evidence(view, lambda key: past.of(view, key), measured.asked(), measured.agreements())
-    diagnoses = diagnose(evidence, DIAGNOSING, time.monotonic)
-    said = {(each.cause, each.detail) for each in diagnoses}
-    one = len(said) == 1 and diagnoses[0].cause is not Cause.UNEXPLAINED
-    return measured.explained(diagnoses, diagnoses[0] if one else None)
+    return measured.explained(diagnose(evidence, DIAGNOSING, time.monotonic))

@@ -7,6 +7,7 @@ cannot be written, is dropped and counted.
 import atexit
 import itertools
 import os
+import random
 import secrets
 import threading
 import time
@@ -84,6 +85,7 @@ class RequestLog:
         self._process = os.getpid()
         self._name = secrets.token_hex(6)
         self._numbers = itertools.count()
+        self._random = random.Random(f"{options.seed}:{self._name}").random
         self._lock = threading.Lock()
         self._working = threading.Lock()
         self._stop = threading.Event()
@@ -121,12 +123,17 @@ class RequestLog:
         )
 
     def ticket(self, plan: ServicePlan, fetch: Fetch, request_id: str | None, began: int) -> Ticket | None:
-        """Whether a request is sampled: its ticket, or None. ``began`` in nanoseconds of the performance counter."""
+        """Whether a request is sampled: its ticket, or None. ``began`` in nanoseconds of the performance counter.
+
+        A request with an id is drawn by a hash of it, one without by lot.
+        """
         try:
-            name = f"{self._name}-{next(self._numbers):x}" if request_id is None else str(request_id)[:LONGEST_ID]
             rows = None
             if self._by_request:
-                if not self._share.holds(name):
+                if request_id is None:
+                    if self._random() >= self.options.share:
+                        return None
+                elif not self._share.holds(request_id):
                     return None
             else:
                 rows = self._share.rows(fetch.row_keys, fetch.count)
@@ -134,6 +141,7 @@ class RequestLog:
                     return None
             if not fetch.count:
                 return None
+            name = f"{self._name}-{next(self._numbers):x}" if request_id is None else str(request_id)[:LONGEST_ID]
             return Ticket(name, self._clock(), began, rows, self._positions.keys(plan))
         except Exception as error:
             self._counting.blame(error)
@@ -218,11 +226,18 @@ class RequestLog:
     def _run(self) -> None:
         stop = self._stop
         while not stop.wait(POLL_SECONDS):
-            with self._working:
-                self._work()
+            self._try(all_of_it=False)
+        self._try(all_of_it=True)
         with self._working:
-            self._work(all_of_it=True)
             self._writer.give_up()
+
+    def _try(self, *, all_of_it: bool) -> None:
+        """Work, whatever goes wrong in it: a thread that ends would drop everything from then on."""
+        try:
+            with self._working:
+                self._work(all_of_it=all_of_it)
+        except Exception as error:
+            self._counting.blame(error)
 
     def _work(self, *, all_of_it: bool = False) -> None:
         """Decode what waits, and write what is due."""

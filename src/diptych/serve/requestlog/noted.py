@@ -96,6 +96,8 @@ class Noted:
 
     def padded(self) -> list[bytes]:
         """The head of every entity's state, view after view; one that says nothing where there is no state."""
+        if all(entities.null is None for entities in self.entities):
+            return [head if head is not None and len(head) == HEAD else _NOTHING for head in self.heads]
         heads = iter(self.heads)
         found = []
         for view in self.plan.views:

@@ -1,7 +1,7 @@
 """Reading a request log back: which services it holds, by which definitions they answered, and their rows in batches."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,17 +59,14 @@ class LoggedService:
         """How many rows the files have; reads no row."""
         return sum(int(_opened(path).metadata.num_rows) for path in self.files)
 
-    def batches(
-        self, since: int | None = None, until: int | None = None, columns: Sequence[str] | None = None
-    ) -> Iterator[Batch]:
+    def batches(self, since: int | None = None, until: int | None = None) -> Iterator[Batch]:
         """The rows with ``since <= _at < until`` (microseconds), so many at a time that memory stays small."""
-        read = None if columns is None else list(dict.fromkeys([*columns, AT]))
         for path in self.files:
             file = _opened(path)
             if not _may_hold(file, since, until):
                 continue
             words = words_of(file.schema_arrow)
-            for batch in file.iter_batches(BATCH_ROWS, columns=read):
+            for batch in file.iter_batches(BATCH_ROWS):
                 table = _between(pa.Table.from_batches([batch]), since, until)
                 if table.num_rows:
                     yield Batch(words, table)

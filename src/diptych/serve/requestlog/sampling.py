@@ -5,7 +5,7 @@ over 64 bits, so that a share of the hashes is that share of what was hashed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
@@ -25,6 +25,13 @@ class Share:
 
     share: float
     seed: int = 0
+    _bound: int = field(init=False)
+    _offset: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What hashes are held against, worked out once."""
+        object.__setattr__(self, "_bound", min(_MASK, int(self.share * (1 << 64))))
+        object.__setattr__(self, "_offset", (self.seed + 1) * _STEP & _MASK)
 
     def holds(self, identity: str) -> bool:
         """Whether one identity, of a request for example, is drawn."""
@@ -60,14 +67,6 @@ class Share:
     def joined(codes: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         """One code for each pair; order counts."""
         return _spread_all(codes * _FIRST_64 ^ others, _STEP)
-
-    @property
-    def _bound(self) -> int:
-        return min(_MASK, int(self.share * (1 << 64)))
-
-    @property
-    def _offset(self) -> int:
-        return (self.seed + 1) * _STEP & _MASK
 
 
 def _spread(code: int, offset: int) -> int:

@@ -110,11 +110,11 @@ class Writer:
 
     def _finish(self, opened: _Open, *, last_chance: bool = False) -> None:
         """Write a segment. One that cannot be written is tried again, until memory is needed."""
-        table = pa.concat_tables(opened.parts)
         words = {**self.words, **opened.tables.described.words(), "counted": self.counted().to_dict()}
         schema = opened.tables.described.schema(tuple(self.hashed), words)
         try:
-            size = self.write(opened.segments, self._number, table.cast(schema))
+            table = pa.concat_tables(opened.parts).cast(schema)
+            size = self.write(opened.segments, self._number, table)
         except Exception as error:
             self.counting.blame(error)
             if last_chance:
