@@ -7,13 +7,16 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+import diptych as dt
 from diptych.check.findings import Cause
-from diptych.parity import Copy, Simulate, Suite
+from diptych.parity import Copy, Replay, Simulate, Suite
 from diptych.parity.checks.boundaries import BoundariesCheck
 from diptych.parity.checks.copies import CopyCheck
 from diptych.parity.checks.properties import PropertiesCheck
+from diptych.parity.checks.replay import ReplayCheck
 from diptych.parity.checks.simulation import SimulationCheck
 from diptych.parity.fixture import Parity
 from diptych.parity.handwritten import BadCopy
@@ -258,3 +261,33 @@ def test_a_source_without_a_place_is_named(bench: Benches, team: Team) -> None:
     copied = replace(Suite(), copies=[last_copy(0)])
     with pytest.raises(NoHistory):
         CopyCheck(copied.copies[0], 0).ready(bench(copied))
+
+
+def test_logged_requests_are_replayed(bench: Benches, team: Team) -> None:
+    settings = team.folder / "diptych.toml"
+    settings.write_text(settings.read_text() + '[environments.local.recording]\nrequests = { path = "requests" }\n')
+    asked = Suite(boundaries=False, properties=False, simulate=None, replay=Replay(since="2024-01-04"))
+    with pytest.raises(NoHistory, match=r"there is no request log in .*requests"):
+        ReplayCheck().ready(bench(asked))
+    with dt.FeatureStore(team.folder) as store:
+        store.apply(cut=datetime(2024, 1, 6))
+        rows = [{"customer": name, "basket": 1} for name in "abz"]
+        for day in (6, 7, 8):
+            store.get_online_features("risk", rows, at=datetime(2024, 1, day), request_id=f"day {day}")
+    [findings] = replayed(bench(asked)).findings
+    assert (findings.compared, findings.mismatches) == (3 * 3 * 4, 0)
+    history = team.folder / "data" / "orders.parquet"
+    orders = pq.read_table(history)
+    pq.write_table(orders.filter(pa.array([order != 195 for order in orders["order_id"].to_pylist()])), history)
+    outcome = replayed(bench(asked))
+    assert "risk: spending__amount_sum_24h" in outcome.failure
+    wrong = {output.output: output for output in outcome.findings[0].outputs if output.mismatches}
+    assert set(wrong) == {"spending__amount_sum_24h"}
+    assert {each.request_id for each in wrong["spending__amount_sum_24h"].examples} == {"day 6"}
+
+
+def replayed(opened: Workbench) -> Outcome:
+    [check] = checks(opened)
+    assert isinstance(check, ReplayCheck)
+    check.ready(opened)
+    return check.run(opened)

@@ -87,8 +87,9 @@ class Measured:
         examples = _examples(named)
         if left and rest.cause is Cause.UNEXPLAINED:
             pairs = zip(self.examined, diagnoses, strict=True)
-            unseen = [*(mismatch for mismatch, found in pairs if not found.examined), *self.left]
-            examples += (msgspec.structs.replace(unseen[0], detail=rest.detail),)
+            unseen = [*((mismatch, found.detail) for mismatch, found in pairs if not found.examined)]
+            one, why = unseen[0] if unseen and not seen else (unseen[0][0] if unseen else self.left[0], rest.detail)
+            examples += (msgspec.structs.replace(one, detail=why),)
         ordered = dict(sorted(causes.items(), key=lambda item: (-item[1], item[0])))
         return msgspec.structs.replace(self.findings, causes=ordered, examples=examples)
 

@@ -58,9 +58,16 @@ MEASURED = 12
 
 
 def diagnose(evidence: Evidence, seconds: float, clock: Clock) -> list[Diagnosis]:
-    """One diagnosis for each mismatch of the evidence, in order; stops looking when ``seconds`` are spent."""
+    """One diagnosis for each mismatch of the evidence, in order; stops looking when ``seconds`` are spent.
+
+    Never raises: what differs must be told, also where the search for the reason breaks down.
+    """
     begun = clock()
-    return _Inquiry(evidence, lambda share=1.0: clock() >= begun + share * seconds).found()
+    try:
+        return _Inquiry(evidence, lambda share=1.0: clock() >= begun + share * seconds).found()
+    except Exception as error:
+        why = f"not examined: the diagnosis itself failed, which is a bug: {type(error).__name__}: {error}"
+        return [Diagnosis(detail=why, examined=False) for _ in evidence.mismatches]
 
 
 @dataclass(slots=True)
