@@ -50,7 +50,7 @@ FAULTS = (
         "the smaller value wins a tie", "offline", "`order by event_time, value desc` in one of two queries.", TIE,
         offline_sql(r"""\{'ts': "seen"."ts", 'value': "seen"."x(\d+)"\} END\)""",
                     r"""{'ts': "seen"."ts", 'tie': -ORD(CAST("seen"."x\1" AS VARCHAR)), 'value': "seen"."x\1"} END)"""),
-        shows="till_sales",
+        shows="shop_sales",
     ),
     fault(
         "first for last", "online", "A sort order is turned round when the query is ported.", OTHER,

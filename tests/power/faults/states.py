@@ -43,7 +43,7 @@ def _counts_again(folded: Folded) -> Folded:
 
 
 def _doubles_a_tile(folded: Folded) -> Folded:
-    return folded.with_parts(np.concatenate([folded.tiles[:1], folded.tiles]), folded.records)
+    return folded.with_parts(np.concatenate([folded.tiles, folded.tiles[-1:]]), folded.records)
 
 
 def _misaligned(folded: Folded) -> Folded:
@@ -223,10 +223,12 @@ FAULTS = (
         FOLD | {Cause.DUPLICATE},
         kernel("placement", "min(min(horizon, now) - code[FOLD_AGE], commit)", "min(min(horizon, now), commit)"),
         slow=True,
+        suite="boundaries", shows="shop_sales",
     ),
     fault(
         "horizon ignored", "online", "A read before the horizon of a fold is answered from what is left.", FOLD,
         kernel("point", "if fault == SOUND and horizon > t:", "if False:"), slow=True,
+        suite="boundaries", shows="customer_visits",
     ),
     fault(
         "expiry short of the window", "online", "The time to live of keys was set when windows were shorter.",

@@ -71,6 +71,7 @@ FAULTS = (
     fault(
         "head closed in the read loop", "online", "`<=` for `<` where a read decides what was before it.", ENDS,
         kernel("point", "if words[rows[i] + TS] < t:", "if words[rows[i] + TS] <= t:"), slow=True,
+        shows="customer_visits", suite="boundaries",
     ),
     fault(
         "tail open in SQL", "offline", "`event_time > request_time - interval` where the definition says `>=`.", ENDS,

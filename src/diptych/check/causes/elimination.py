@@ -27,7 +27,7 @@ RUN = 40
 
 def eliminated(cases: Sequence[Case], agreements: Sequence[Case], spent: Callable[[], bool]) -> dict[int, Diagnosis]:
     """Diagnoses by place of the mismatches of one side that nothing else explains."""
-    found = _never_found(cases, agreements)
+    found = {**_absent(cases), **_never_found(cases, agreements)}
     left = [case for case in cases if case.place not in found]
     if len(left) < MANY or len({case.asked.key for case in left}) < 2:
         return found
@@ -42,6 +42,10 @@ def _pattern(left: Sequence[Case], agreements: Sequence[Case]) -> Diagnosis | No
     if _tiles_alone(left, agreements):
         way = "too low" if low else "too high" if high else "off"
         return Diagnosis(Cause.FOLD, f"what tiles hold is {way}, and what raw records hold is right")
+    if high and left[0].entity.view.source.event_id is None:
+        return Diagnosis(
+            Cause.DUPLICATE, "counts are too high, and the source has no ids that would tell repeats apart"
+        )
     if _oldest_alone(left, agreements) and (low or high):
         if high:
             return Diagnosis(Cause.FOLD, "only the oldest part of the longest windows counts more than once")
@@ -115,7 +119,7 @@ def _behind(left: Sequence[Case], spent: Callable[[], bool]) -> Diagnosis | None
 
 def _lacks_newest(case: Case) -> bool:
     seen = sorted(_known(case), key=lambda event: (event.known_at, event.ts, event.row))
-    for count in range(1, min(RUN, len(seen)) + 1):
+    for count in range(1, min(RUN + 1, len(seen))):  # all of them gone is another matter
         gone = {event.row for event in seen[-count:]}
         if case.explained_by(case.recomputed([event for event in case.entity.events() if event.row not in gone])):
             return True
@@ -126,9 +130,24 @@ def _known(case: Case) -> Iterable[Event]:
     return (event for event in case.entity.events() if event.known_at < case.t and event.ts < case.t)
 
 
+def _absent(cases: Sequence[Case]) -> dict[int, Diagnosis]:
+    """Entities of which online says itself that it has no state, and the judge has seen events."""
+    gone = [case for case in cases if _is_unseen(case) and case.law.status is not Status.UNSEEN_ENTITY]
+    if len({case.asked.key for case in gone}) < 2:
+        return {}
+    why = Diagnosis(
+        Cause.EXPIRED_STATE, "there is no state where there were events: expired, evicted, or never written"
+    )
+    return {case.place: why for case in gone}
+
+
+def _is_unseen(case: Case) -> bool:
+    return case.side == "online" and case.asked.online_status == Status.UNSEEN_ENTITY
+
+
 def _never_found(cases: Sequence[Case], agreements: Sequence[Case]) -> dict[int, Diagnosis]:
     """Keys that are never found, where how they are spelled tells them from those that are."""
-    unseen = [case for case in cases if case.asked.online_status == Status.UNSEEN_ENTITY and case.side == "online"]
+    unseen = [case for case in cases if _is_unseen(case)]
     seen = {each.asked.key for each in (*cases, *agreements) if each.asked.online_status in _SEEN}
     lost = {case.asked.key for case in unseen} - seen
     if len(lost) < 3 or not seen:

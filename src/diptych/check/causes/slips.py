@@ -98,7 +98,9 @@ def _ids_of_all(view: View, rows: RowsOf, keys: Sequence[Key]) -> Suspect:
 
     def change(case: Case, events: Sequence[Event]) -> Sequence[Event]:
         mine = stand().get(case.asked.key)
-        return events if mine is None else [event for event in events if _copy(event) in mine]
+        return (
+            events if mine is None else list({_copy(event): event for event in events if _copy(event) in mine}.values())
+        )
 
     return by_events(Cause.DUPLICATE, "as if an id belonged to no entity", change, 6, 2.0, repeats=True)
 

@@ -60,14 +60,8 @@ class Family:
         best = _commonest([each for each in found if each])
         if best is not None:
             for value in dict.fromkeys((roundest(*best), roundest(*self._close(*best)))):
-                slight = self.near is not None and abs(value - self.law) < SECOND
-            yield Suspect(
-                self.near if slight and self.near else self.cause,
-                self.words(value),
-                self.at(value),
-                self.rank,
-                self.needs,
-            )
+                cause = self.near if self.near and abs(value - self.law) < SECOND else self.cause
+                yield Suspect(cause, self.words(value), self.at(value), self.rank, self.needs)
 
     def _close(self, low: int, high: int) -> Interval:
         """The part of an interval next to the law: what differs binds it there, what agrees hardly at the other end."""
