@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench clean
+.PHONY: help setup demo test test-long lint bench power clean
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ test: lint ## Run every check and every test
 
 test-long: $(INSTALLED) ## Search with many more examples
 	DIPTYCH_PROFILE=long $(BIN)/python -m pytest -n 2 --timeout 3600
+
+power: $(INSTALLED) ## Plant every skew of the catalogue, and write down what catches it (half an hour)
+	$(BIN)/python -m tests.power --write docs/power.md
 
 # Feast in an environment of its own, for its pins hold others back.
 $(FEAST)/.installed: benchmarks/feast-constraints.txt

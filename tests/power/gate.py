@@ -16,7 +16,7 @@ from diptych.parity.planning import checks
 from diptych.parity.suite import Copy, Replay, Simulate, Suite
 from diptych.parity.workbench import Workbench
 from tests.power import handwritten
-from tests.power.faults.copies import COPIED
+from tests.power.faults.copies import COPIED, WEIGHED
 from tests.power.world import CUT, REQUESTS, SERVICE
 
 STAGES = ("boundaries", "properties", "simulate", "replay", "copy")
@@ -42,11 +42,12 @@ class Stage:
 def suite(features: Sequence[str] = (), *, questions: int = 80, examples: int = 20, replay: bool = False) -> Suite:
     """The default suite over the shops, with a team's copy of a feature; only the amounts are small."""
     asked = (SERVICE, REQUESTS) if not features or SERVICE in features else None
+    copies = [Copy(COPIED, sql=handwritten.NOTED, questions=300), Copy(WEIGHED, sql=handwritten.WEIGHED, questions=300)]
     return Suite(
         features=features,
         simulate=Simulate(cut=CUT, questions=questions, slices=8, judged=3, requests=asked),
         replay=Replay() if replay else None,
-        copies=[Copy(COPIED, sql=handwritten.NOTED, questions=300)],
+        copies=[copy for copy in copies if not features or copy.feature.partition(":")[0] in " ".join(features)],
         examples=examples,
     )
 

@@ -42,7 +42,7 @@ class Examined:
     @property
     def cause(self) -> Cause | None:
         """The cause that the gate names: that of most values."""
-        return max(self.causes, key=lambda cause: (self.causes[cause], cause), default=None)
+        return max(self.causes, key=lambda cause: (self.causes[cause], cause is not Cause.UNEXPLAINED), default=None)
 
     @property
     def right(self) -> bool:
@@ -64,8 +64,8 @@ def examine(fault: Fault | None, stages: Sequence[str] = STAGES, features: Seque
 
 
 def quick(fault: Fault) -> Examined:
-    """The comparison that names causes, over the one view in which the fault shows."""
-    return examine(fault, ["copy" if fault.side == "copy" else "simulate"], [fault.shows])
+    """The suite that names its cause (or is the only one to catch it), over the one view in which the fault shows."""
+    return examine(fault, [fault.suite], [fault.shows])
 
 
 def by_name(name: str, suites: Sequence[str], *, only_quick: bool = False) -> Examined:

@@ -74,13 +74,13 @@ def _late(rng: random.Random) -> timedelta:
 def _payments(rng: random.Random, count: int) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for number in range(count):
-        together = rows and rng.random() < 0.12  # in the same microsecond as another
-        paid = rng.choice(rows[-40:])["paid_at"] if together else _moment(rng)
+        together = bool(rows) and rng.random() < 0.2  # in the same microsecond as the last one
+        paid = rows[-1]["paid_at"] if together else _moment(rng)
         row = {
             "payment": number,
             "paid_at": paid,
             "booked_at": paid + _late(rng),
-            "shop": rng.choice(("a", "a", "a", *SHOPS)) if rng.random() > 0.01 else None,
+            "shop": _shop(rng, rows) if together else rng.choice(("a", "a", "a", *SHOPS)),
             "till": rng.choice(TILLS),
             "amount": Decimal(rng.choice((rng.randrange(50_001), rng.randrange(900), 0))).scaleb(-2),
             "items": rng.choice((None, rng.randrange(12), rng.randrange(12), rng.randrange(12), -3)),
@@ -104,6 +104,11 @@ def _payments(rng: random.Random, count: int) -> pa.Table:
     return _table(rows, types)
 
 
+def _shop(rng: random.Random, rows: list[dict[str, Any]]) -> str | None:
+    """Of what happens together, most happens in one shop; now and then nobody says where."""
+    return rng.choice(("a", "ab", rows[-1]["shop"], None))
+
+
 def _weight(rng: random.Random) -> float | None:
     return rng.choice((None, 0.0, -0.0, float("nan"), rng.random() * 100, rng.random(), 0.1, 1e6 + rng.random()))
 
@@ -120,6 +125,7 @@ def _copies(rng: random.Random, row: dict[str, Any]) -> list[dict[str, Any]]:
     elif dice < 0.075:
         copy["booked_at"] += timedelta(hours=rng.choice((2, 3, 5)), seconds=1)
     elif dice < 0.085:
+        copy["booked_at"] += timedelta(seconds=rng.choice((2, 90)))
         copy |= {"shop": rng.choice(SHOPS), "till": rng.choice(TILLS)}
     else:
         return []

@@ -35,8 +35,8 @@ class Fault:
     """One skew: ``mistake`` says in a sentence how a team comes by it, ``side`` which side it breaks.
 
     ``causes`` are those that a diagnosis may rightly name, decided from what the fault is before any diagnosis was seen.
-    ``slow``: planted in the kernel's loops, which then run as plain Python. ``shows`` is a view (or service) in which it
-    shows, for a quick look.
+    ``slow``: planted in the kernel's loops, which then run as plain Python. For a quick look: ``shows`` is a view (or
+    service) in which it shows, ``suite`` the suite that names its cause, or the only one that catches it.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Fault:
     plant: Plant
     slow: bool = False
     shows: str = "shop_sales"
+    suite: str = "simulate"
 
     def __str__(self) -> str:
         return self.name
@@ -60,9 +61,10 @@ def fault(
     *,
     slow: bool = False,
     shows: str = "shop_sales",
+    suite: str = "simulate",
 ) -> Fault:
     """A fault of the catalogue."""
-    return Fault(name, side, mistake, frozenset(causes), plant, slow, shows)
+    return Fault(name, side, mistake, frozenset(causes), plant, slow, shows, suite)
 
 
 @contextmanager

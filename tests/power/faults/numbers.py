@@ -115,10 +115,6 @@ FAULTS = (
         online_view(with_feature("amount_sum_6h", _cents_for_euros)),
     ),
     fault(
-        "mean of partial means", "offline", "A daily mean is the mean of the parts' means, whatever they weigh.", SUMS,
-        offline_sql(r'SUM\(("(?:pieces|nodes)_24h"\."sum_x\d+")\)', r"AVG(\1)"),
-    ),
-    fault(
         "weekday off by one", "offline", "Sunday is 0 in one calendar and 7 in the other.", SUMS | {Cause.FILTER},
         offline_sql(r"ISODOW\(", "DAYOFWEEK("),
         shows="till_sales",

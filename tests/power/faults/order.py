@@ -1,15 +1,11 @@
 """Skews of order: ties, lists, first and last."""
 
-from contextlib import AbstractContextManager
+import re
 from dataclasses import replace
 
-from sqlglot import exp
-
 from diptych.check.findings import Cause
-from diptych.compile.sql.dialects.duckdb import DuckDB
-from diptych.compile.sql.tree import call, column, integer
 from diptych.plan.nodes import Kind, Reduction, View
-from tests.power.faults.fault import fault, kernel, offline_sql, online_view, swapped, with_reductions
+from tests.power.faults.fault import fault, kernel, offline_sql, offline_text, online_view, with_reductions
 
 TIE = {Cause.TIE}
 OTHER = {Cause.OTHER_DEFINITION}
@@ -23,23 +19,27 @@ def _one_short(_: View, reduction: Reduction) -> Reduction:
     return replace(reduction, n=reduction.n - 1) if reduction.kind is Kind.LATEST else reduction
 
 
-def _by_arrival() -> AbstractContextManager[None]:
-    """Lists are cut and ordered by the rank at which an event is first seen."""
+def _with_arrival(sql: str) -> str:
+    """The statement with each event's arrival among what is seen."""
+    return sql.replace(
+        '"events"."entity",\n    "events"."ts",', '"events"."entity",\n    "events"."known_at",\n    "events"."ts",', 1
+    )
 
-    def newest(self: DuckDB, pairs: exp.Expression, n: int) -> exp.Expression:
-        return call(
-            "MAX",
-            pairs.transform(lambda node: column("seen", "first") if node == column("seen", "ts") else node),
-            integer(n),
-        )
 
-    return swapped(DuckDB, "newest", newest)
+def _tie_by_arrival(sql: str) -> str:
+    found = _with_arrival(sql)
+    return found.replace("""{'ts': "seen"."ts", 'value'""", """{'ts': "seen"."ts", 'tie': "seen"."known_at", 'value'""")
+
+
+def _list_by_arrival(sql: str) -> str:
+    pair = r"""\{'ts': "seen"."ts", ('value': "seen"."x\d+"\} END, \d+\))"""
+    return re.sub(pair, r"""{'ts': "seen"."known_at", \1""", _with_arrival(sql))
 
 
 FAULTS = (
     fault(
         "tie by arrival in SQL", "offline", "`order by event_time, loaded_at`: of two at once the later loaded is last.",
-        TIE, offline_sql(r"""\{'ts': "seen"."ts", 'value'""", """{'ts': "seen"."ts", 'tie': "seen"."first", 'value'"""),
+        TIE, offline_text(_tie_by_arrival),
     ),
     fault(
         "tie by arrival in the read loop", "online", "`last` overwrites only with what is later, so of two at once the "
@@ -50,7 +50,7 @@ FAULTS = (
         "the smaller value wins a tie", "offline", "`order by event_time, value desc` in one of two queries.", TIE,
         offline_sql(r"""\{'ts': "seen"."ts", 'value': "seen"."x(\d+)"\} END\)""",
                     r"""{'ts': "seen"."ts", 'tie': -ORD(CAST("seen"."x\1" AS VARCHAR)), 'value': "seen"."x\1"} END)"""),
-        shows="till_sales",
+        shows="shop_sales",
     ),
     fault(
         "first for last", "online", "A sort order is turned round when the query is ported.", OTHER,
@@ -59,7 +59,7 @@ FAULTS = (
     ),
     fault(
         "list in arrival order", "offline", "The list is collected in the order in which rows were loaded.",
-        TIE | {Cause.LATE_EVENT}, _by_arrival,
+        TIE | {Cause.LATE_EVENT}, offline_text(_list_by_arrival),
     ),
     fault(
         "list newest first", "offline", "`array_agg(... order by event_time desc)`: nobody turns it round.",

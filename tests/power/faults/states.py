@@ -22,6 +22,8 @@ from diptych.serve.stream import StreamBatch, TableStream
 from tests.power.faults.fault import Folded, fault, folds, kernel, online_events, swapped
 
 FOLD = {Cause.FOLD}
+# A record that a fold drops whole is gone for every reader, as one that never came: only the state's past could tell.
+LOST_IN_FOLD = FOLD | {Cause.MISSING_INGESTION}
 MISSING = {Cause.MISSING_INGESTION}
 Items = Sequence[tuple[bytes, bytes]]
 
@@ -41,7 +43,7 @@ def _counts_again(folded: Folded) -> Folded:
 
 
 def _doubles_a_tile(folded: Folded) -> Folded:
-    return folded.with_parts(np.concatenate([folded.tiles[:1], folded.tiles]), folded.records)
+    return folded.with_parts(np.concatenate([folded.tiles, folded.tiles[-1:]]), folded.records)
 
 
 def _misaligned(folded: Folded) -> Folded:
@@ -195,7 +197,7 @@ def _behind() -> AbstractContextManager[None]:
 
 FAULTS = (
     fault(
-        "fold drops a record", "online", "A fold forgets the newest record that it leaves raw.", FOLD,
+        "fold drops a record", "online", "A fold forgets the newest record that it leaves raw.", LOST_IN_FOLD,
         folds(_loses_a_record),
     ),
     fault(
@@ -210,7 +212,6 @@ FAULTS = (
     fault(
         "fold doubles a tile", "online", "Two folds at once: a tile is written twice.", FOLD,
         folds(_doubles_a_tile, backfilled=True),
-        shows="customer_visits",
     ),
     fault(
         "tile misaligned", "online", "Tiles are named by their end on one side and by their start on the other.",
@@ -222,10 +223,12 @@ FAULTS = (
         FOLD | {Cause.DUPLICATE},
         kernel("placement", "min(min(horizon, now) - code[FOLD_AGE], commit)", "min(min(horizon, now), commit)"),
         slow=True,
+        suite="boundaries", shows="shop_sales",
     ),
     fault(
         "horizon ignored", "online", "A read before the horizon of a fold is answered from what is left.", FOLD,
         kernel("point", "if fault == SOUND and horizon > t:", "if False:"), slow=True,
+        suite="boundaries", shows="customer_visits",
     ),
     fault(
         "expiry short of the window", "online", "The time to live of keys was set when windows were shorter.",
@@ -243,7 +246,8 @@ FAULTS = (
     ),
     fault(
         "a late batch overwrites", "online", "`SET` for `APPEND`: a batch that comes later replaces what was there.",
-        MISSING, lambda: _appends(_overwritten),
+        MISSING | {Cause.EXPIRED_STATE},  # what was there before is gone and what comes after is there, as after an expiry
+        lambda: _appends(_overwritten),
     ),
     fault(
         "late events dropped", "online", "The stream processor's watermark drops what comes twenty minutes late.",

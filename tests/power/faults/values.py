@@ -15,6 +15,7 @@ from diptych.check.findings import Cause
 from diptych.compile.online import records
 from diptych.compile.online.program import Program
 from diptych.ground.expression import Call, Column, Expression, Literal, Op
+from diptych.ground.instants import HOUR
 from diptych.ground.values import Decimal, Float64, Int64
 from diptych.kernel import places as k
 from diptych.plan.nodes import Feature, Kind, Reduction, Source, View
@@ -128,13 +129,13 @@ def _no_filter(source: Source) -> Source:
 def _no_where(_: View, reduction: Reduction) -> Reduction:
     return (
         replace(reduction, where=None)
-        if reduction.kind is Kind.COUNT and reduction.window.length == 6 * 3_600_000_000
+        if reduction.kind is Kind.COUNT and reduction.window.length == 6 * HOUR
         else reduction
     )
 
 
 def _other_where(view: View, reduction: Reduction) -> Reduction:
-    if reduction.kind is not Kind.COUNT or reduction.where is None:
+    if reduction.kind is not Kind.COUNT or reduction.where is None or reduction.window.length != 6 * HOUR:
         return reduction
     return replace(reduction, where=(reduction.where + 1) % len(view.conditions))
 

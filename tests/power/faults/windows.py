@@ -1,5 +1,6 @@
 """Skews at the ends of windows, and windows of the wrong length or grid."""
 
+import re
 from dataclasses import replace
 
 from diptych.check.findings import Cause
@@ -10,6 +11,7 @@ from tests.power.faults.fault import (
     fault,
     kernel,
     offline_sql,
+    offline_text,
     offline_view,
     online_view,
     with_reductions,
@@ -50,6 +52,12 @@ def _large_over_a_day(view: View, reduction: Reduction) -> Reduction:
     )
 
 
+def _open_tails(sql: str) -> str:
+    """An event exactly at the first instant of a window leaves it a hop (or a microsecond) early."""
+    joins = r'(ON "events"\."entity" = "end_\w+"\."entity".*?<= "end_\w+"\."t")'
+    return re.sub(joins, lambda found: found[0].replace('"events"."ts"', '("events"."ts" - 1)'), sql, flags=re.DOTALL)
+
+
 FAULTS = (
     fault(
         "head closed in SQL", "offline", "A backfill query joins on `event_time <= request_time`.", ENDS,
@@ -63,11 +71,11 @@ FAULTS = (
     fault(
         "head closed in the read loop", "online", "`<=` for `<` where a read decides what was before it.", ENDS,
         kernel("point", "if words[rows[i] + TS] < t:", "if words[rows[i] + TS] <= t:"), slow=True,
+        shows="customer_visits", suite="boundaries",
     ),
     fault(
         "tail open in SQL", "offline", "`event_time > request_time - interval` where the definition says `>=`.", ENDS,
-        offline_view(with_windows(lambda w: _longer(w, -1))),
-        shows="till_sales",
+        offline_text(_open_tails), shows="customer_visits",
     ),
     fault(
         "tail open in the read loop", "online", "`>` for `>=` where a read finds the last record of a window.", ENDS,
@@ -77,7 +85,7 @@ FAULTS = (
     fault(
         "tail a microsecond long in serving", "online", "`>=` on the instant before: an off by one at the tail.", ENDS,
         online_view(with_windows(lambda w: _longer(w, 1))),
-        shows="till_sales",
+        shows="customer_visits",
     ),
     fault(
         "hop off by one", "online", "Serving keeps one tile too many: the tail lies one hop further back.", GRID,

@@ -54,6 +54,11 @@ def _suspects(feature: Feature, inputs: Mapping[str, Any], law: Result) -> Itera
     yield Cause.ARITHMETIC, "as if division gave whole numbers", over(rewritten(tree, whole_division))
     yield Cause.ARITHMETIC, "as if a decimal's units were its value", over(rewritten(tree, unscaled))
     yield from _instants(feature, inputs)
+    for name in dict.fromkeys(columns_of(tree)):
+        for other, value in inputs.items():
+            if other not in (name, REQUEST_TIME) and name != REQUEST_TIME and type(value) is type(inputs[name]):
+                detail = f"as if it read {other}, not {name}"
+                yield Cause.OTHER_DEFINITION, detail, over(tree, {**inputs, name: value})
     if isinstance(law, float):
         yield Cause.FLOAT_ROUNDING, "as if the answer had 32 bits", single(law)
         narrow = {name: single(value) if isinstance(value, float) else value for name, value in inputs.items()}

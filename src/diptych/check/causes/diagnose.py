@@ -16,9 +16,11 @@ from diptych.check.causes.arrivals import arrivals
 from diptych.check.causes.bench import Case
 from diptych.check.causes.cases import Entities, agreement_of, cases_of
 from diptych.check.causes.clocks import clocks
-from diptych.check.causes.evidence import Diagnosis, Evidence
+from diptych.check.causes.elimination import eliminated
+from diptych.check.causes.evidence import Diagnosis, Evidence, Key
 from diptych.check.causes.happenings import happened
 from diptych.check.causes.keys import keys
+from diptych.check.causes.slips import slips
 from diptych.check.causes.spans import families, lengths
 from diptych.check.causes.suspect import Suspect
 from diptych.check.causes.trial import NEARLY, Group, choose, likely, try_all
@@ -37,6 +39,12 @@ LEARNT = 40
 """Mismatches of a feature from which causes are learnt; the others are held against those."""
 
 SIDES = ("offline", "online")
+
+SYSTEMATIC = 0.7
+"""The share of the time that suspects may take; the rest is for what happens to single entities, and for patterns."""
+
+OTHERS = 60
+"""Equal answers of features that do not differ which are held against a suspect, at most."""
 
 LOOKING, HOLDING, LASTING = 0.25, 0.4, 0.8
 """Of the time that there is: after which no more mismatches are looked at to learn from, no more agreements, and no
@@ -109,11 +117,17 @@ class _Inquiry:
             found[case.place] = _by(suspect)
         left = [case for case in cases if case.place not in found]
         found |= {case.place: why for case in left if (why := _rounding(case)) is not None}
+        left = [case for case in left if case.place not in found]
+        found |= eliminated(left, self.agreements, self.spent)
         for key in dict.fromkeys(case.asked.key for case in left):
             same = [case for case in left if case.asked.key == key and case.place not in found]
             near = [each for each in self.agreements if each.asked.key == key]
             found |= happened(same, near, self.spent)
         return found
+
+    def _late(self) -> bool:
+        """Whether suspects have had their time."""
+        return self.spent(SYSTEMATIC)
 
     def _systematic(self, cases: Sequence[Case]) -> dict[int, Suspect]:
         """The suspect of each case that one explains: simple ones, then clocks, then those whose length is measured."""
@@ -121,17 +135,20 @@ class _Inquiry:
             return {}
         view, rows = self.evidence.view, self.evidence.rows
         simple = [*windows(view), *arrivals(view), *amounts(view, self.evidence.versions), *keys(view, rows)]
+        simple += slips(view, rows, _asked(self.evidence))
         groups = _groups(cases, self.agreements)
-        records = try_all(simple, groups, self.spent)
+        differ = {case.feature.name for case in cases}
+        others = [each for each in self.agreements if each.feature.name not in differ][:OTHERS]
+        records = try_all(simple, groups, self._late, others)
         for more, enough in ((self._clocks, NEARLY), (self._measured, 1.0)):
             chosen = choose(records, [case.place for case in cases])
-            if len(chosen) >= enough * len(cases) or self.spent():
+            if len(chosen) >= enough * len(cases) or self._late():
                 break
-            records += try_all(more(groups), groups, self.spent)
+            records += try_all(more(groups), groups, self._late, others)
         return choose(records, [case.place for case in cases])
 
     def _clocks(self, groups: Sequence[Group]) -> list[Suspect]:
-        return likely(clocks(self.evidence.view), groups, self.spent)
+        return likely(clocks(self.evidence.view), groups, self._late)
 
     def _measured(self, groups: Sequence[Group]) -> list[Suspect]:
         """Suspects whose length is measured: of all features together, and windows of each feature alone."""
@@ -139,11 +156,11 @@ class _Inquiry:
         pooled = [case for group in groups for case in group.cases[: max(1, 2 * MEASURED // len(groups))]]
         found: list[Suspect] = []
         for family in families(view):
-            if not self.spent():
+            if not self._late():
                 found += family.suspects(pooled, [each for group in groups for each in group.agreements[:2]])
         for group in groups:
             for family in lengths(view, group.cases[:1]):
-                if not self.spent():
+                if not self._late():
                     found += family.suspects(group.cases[: MEASURED // 2], group.agreements[:MEASURED])
         return found
 
@@ -165,6 +182,14 @@ class _Inquiry:
         if wrong == "both":
             detail = "; ".join(f"{side}: {whys[side].detail if side in whys else 'unexplained'}" for side in SIDES)
         return Diagnosis(main.cause, detail, wrong)
+
+
+def _asked(evidence: Evidence) -> dict[int, list[Key]]:
+    """The keys that were asked for at each instant."""
+    found: dict[int, dict[Key, None]] = {}
+    for asked in (*evidence.mismatches, *evidence.agreements):
+        found.setdefault(asked.at, {})[asked.key] = None
+    return {at: list(keys) for at, keys in found.items()}
 
 
 def _by(suspect: Suspect) -> Diagnosis:

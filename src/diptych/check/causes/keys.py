@@ -11,6 +11,7 @@ from diptych.check.findings import Cause
 from diptych.ground.values import Enum, Int64, String
 from diptych.plan.nodes import View
 from diptych.reference import Answer, Event, Unfit
+from diptych.reference.door import standing
 
 RowsOf = Callable[[Key], Sequence[Row]]
 Norm = Callable[[Any], Any]
@@ -38,7 +39,13 @@ def keys(view: View, rows: RowsOf) -> Iterator[Suspect]:
             yield _reading(view, rows, f"as if keys were {words} when they are read", norm, texts, 5)
             yield _writing(view, rows, f"as if keys were {words} when they are written", norm, texts, 6)
     if any(isinstance(field.type, Int64) for field in view.entity.keys):
-        yield _reading(view, rows, "as if negative numbers in keys lost their sign", abs, [not t for t in texts], 7)
+        whole = [isinstance(field.type, Int64) for field in view.entity.keys]
+        yield _reading(view, rows, "as if negative numbers in keys lost their sign", abs, whole, 7)
+        yield _reading(view, rows, "as if numbers in keys went through floats", _through_float, whole, 7)
+
+
+def _through_float(number: int) -> int:
+    return int(float(number))
 
 
 def _alike(key: Key) -> Iterable[Key]:
@@ -117,8 +124,10 @@ def _over(view: View, rows: RowsOf, detail: str, keys_of: Callable[[Key], list[K
         def events() -> Sequence[Event]:
             mine: list[Event] = []
             for other in chosen:
-                mine += case.entity.events() if other == key else _events(view, rows, other)
-            return mine
+                mine += case.entity.passed() if other == key else _events(view, rows, other)
+            if view.source.event_id is None:
+                return mine
+            return standing([replace(event, key=()) for event in mine], view.source)
 
         return case.recomputed(case.entity.changed(detail, events))
 
@@ -126,9 +135,9 @@ def _over(view: View, rows: RowsOf, detail: str, keys_of: Callable[[Key], list[K
 
 
 def _events(view: View, rows: RowsOf, key: Key) -> Sequence[Event]:
-    """The events of another key; none where it does not fit the key's type."""
+    """What passes the door of another key, repeats included; none where it does not fit the key's type."""
     try:
         found = rows(key)
-        return [replace(event, row=-1 - event.row) for event in Entity(view, key, found).events()] if found else []
+        return [replace(event, row=-1 - event.row) for event in Entity(view, key, found).passed()] if found else []
     except (Unfit, ValueError, TypeError):
         return []

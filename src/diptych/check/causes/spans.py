@@ -34,7 +34,8 @@ Interval = tuple[int, int]
 class Family:
     """Suspects that differ in one number: ``edges`` are where a question's answer may change, ``at`` one of them.
 
-    ``law`` is the value at which nothing is changed, or past every edge if there is none.
+    ``law`` is the value at which nothing is changed, or past every edge if there is none. ``near`` is the cause in place
+    of ``cause`` where the value is less than a second from the law.
     """
 
     cause: Cause
@@ -46,6 +47,7 @@ class Family:
     law: int
     rank: int
     needs: float
+    near: Cause | None = None
 
     def suspects(self, cases: Sequence[Case], agreements: Sequence[Case]) -> Iterator[Suspect]:
         """Suspects whose value explains most of the cases, and leaves most of the equal answers as they are."""
@@ -58,7 +60,8 @@ class Family:
         best = _commonest([each for each in found if each])
         if best is not None:
             for value in dict.fromkeys((roundest(*best), roundest(*self._close(*best)))):
-                yield Suspect(self.cause, self.words(value), self.at(value), self.rank, self.needs)
+                cause = self.near if self.near and abs(value - self.law) < SECOND else self.cause
+                yield Suspect(cause, self.words(value), self.at(value), self.rank, self.needs)
 
     def _close(self, low: int, high: int) -> Interval:
         """The part of an interval next to the law: what differs binds it there, what agrees hardly at the other end."""
@@ -325,4 +328,4 @@ def _length(length: int) -> Family:
     def words(value: int) -> str:
         return f"as if the window of {spell(length)} were {spell(max(1, value))}"
 
-    return Family(Cause.OTHER_DEFINITION, edges, at, words, 1, 2 * length, length, 12, 3.0)
+    return Family(Cause.OTHER_DEFINITION, edges, at, words, 1, 2 * length, length, 12, 3.0, near=Cause.BOUNDARY)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from diptych.check.causes.bench import Case
 from diptych.check.causes.suspect import Suspect
+from diptych.check.findings import Cause
 
 SCREENED = 3
 """Mismatches of a feature on which a suspect must succeed at least once before it is tried on all."""
@@ -56,8 +57,26 @@ def likely(suspects: Iterable[Suspect], groups: Sequence[Group], spent: Callable
     return found
 
 
-def try_all(suspects: Iterable[Suspect], groups: Sequence[Group], spent: Callable[[], bool]) -> list[Record]:
+OF_EVENTS = frozenset(
+    {
+        Cause.LATE_EVENT,
+        Cause.DUPLICATE,
+        Cause.TIME_ZONE,
+        Cause.CLOCK_SKEW,
+        Cause.STALE_INGESTION,
+        Cause.EXPIRED_STATE,
+        Cause.KEY_ENCODING,
+    }
+)
+"""Causes that come over events or questions, and so over every feature of a view that they would move."""
+
+
+def try_all(
+    suspects: Iterable[Suspect], groups: Sequence[Group], spent: Callable[[], bool], others: Sequence[Case] = ()
+) -> list[Record]:
     """The records of all suspects that explain something and are contradicted by hardly anything.
+
+    ``others`` are equal answers of features that do not differ: what comes over events would have moved them too.
 
     Ranks are tried from the lowest on, until one suspect explains nearly everything: those behind it are no simpler.
     """
@@ -73,7 +92,7 @@ def try_all(suspects: Iterable[Suspect], groups: Sequence[Group], spent: Callabl
             if spent():
                 break
             record.explained |= _explained(suspect, group)
-        if record.explained:
+        if record.explained and not _denied(record, others):
             records.append(record)
             done = done or len(record.explained) >= NEARLY * len(places)
     return records
@@ -98,6 +117,14 @@ def _explained(suspect: Suspect, group: Group) -> dict[int, Case]:
         if not convincing(len(explained), against):
             return {}
     return explained
+
+
+def _denied(record: Record, others: Sequence[Case]) -> bool:
+    """Whether features that do not differ would, if that were the cause."""
+    if record.suspect.cause not in OF_EVENTS:
+        return False
+    moved = sum(other.moved_by(record.suspect.compute(other)) for other in others)
+    return not convincing(len(record.explained), moved)
 
 
 def convincing(explained: int, against: int) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from diptych.ground.instants import HOUR, spell
+from diptych.ground.instants import HOUR, MINUTE, spell
 from diptych.reference import ARRIVED_AT
 from diptych.testing.boundaries.case import BoundaryCase, Gap, Rule
 from diptych.testing.boundaries.cast import Row, timed_row
@@ -139,6 +139,39 @@ def _at_once(stage: Stage) -> Iterator[BoundaryCase]:
     rule = "of copies known at once the one that happened first stands"
     script = stage.script().add(at - 1, known=at, rows=rows[-1:], first=0).add(at - 2, known=at, rows=rows[:1], first=0)
     yield script.case("copies known at once, of two times", about, rule, (stage.now,))
+
+
+CROWD = 30
+"""Events of one hop: more than a state keeps raw when it may fold them."""
+
+
+def crowds(stage: Stage) -> Iterator[BoundaryCase]:
+    """Many events of one hop, so that a state that is folded holds them in a tile, and what comes after the fold."""
+    view, now, about = stage.view, stage.now, Rule.SEVERAL
+    hops = [window.step for window in stage.windows if window.step > 1]
+    apart = max(1, min([MINUTE, *hops]) // (2 * CROWD))
+    rows: list[Row] = [reading.row for reading in stage.cast.mine]
+    script = stage.script()
+    for number in range(CROWD):
+        script.add(now + number * apart, rows=[rows[(7 * number) % len(rows)]])
+    later = [now + 3 * MINUTE, now + 6 * MINUTE]
+    for at in later:
+        script.add(at, rows=rows[:1])
+    rule = "what many events add up to does not depend on how they are kept"
+    asked = (now + apart * CROWD // 2, *(at + 1 for at in later))
+    yield script.case("a crowd", about, rule, asked)
+    window = view.source.dedup_window
+    if view.source.event_id is None or window < 4 * MINUTE:
+        return
+    again = stage.script()
+    for number in range(CROWD):
+        again.add(now + number * apart, rows=[rows[(7 * number) % len(rows)]])
+    again.add(now + 3 * MINUTE, rows=rows[:1])
+    again.add(now, known=now + 4 * MINUTE - 1, rows=[rows[0]], first=0)
+    again.add(now + 5 * MINUTE, rows=rows[:1])
+    asked = (now + 3 * MINUTE + 1, now + 4 * MINUTE, now + 5 * MINUTE + 1)
+    rule = "a copy within dedup_window is the same event, however the first one is kept by then"
+    yield again.case("one of a crowd again", Rule.DUPLICATES, rule, asked)
 
 
 def several(stage: Stage) -> Iterator[BoundaryCase]:

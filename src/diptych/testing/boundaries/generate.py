@@ -7,14 +7,14 @@ from functools import lru_cache
 
 from diptych.ground.expression import columns_of
 from diptych.plan.nodes import View
-from diptych.testing.boundaries.arrivals import copies, delays, limits, several, ties
+from diptych.testing.boundaries.arrivals import copies, crowds, delays, limits, several, ties
 from diptych.testing.boundaries.case import Boundaries, BoundaryCase, Gap, Rule
 from diptych.testing.boundaries.cast import Cast
 from diptych.testing.boundaries.contents import conditions, extremes, keys, nulls, refusals
 from diptych.testing.boundaries.stage import Stage
 from diptych.testing.boundaries.windows import calendars, empties, heads, tails
 
-TIMED = (heads, tails, delays, limits, ties, copies, calendars)
+TIMED = (heads, tails, delays, limits, ties, copies, crowds, calendars)
 """What there is to try only where events have a time."""
 ALWAYS = (empties, several, nulls, conditions, extremes, refusals, keys)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from diptych.compile.online import BeforeHorizon
+from diptych.ground.errors import DiptychError
 from diptych.plan.nodes import View
 from diptych.serve.consume import Consumer
 from diptych.serve.folding import Folder
@@ -23,6 +25,10 @@ from diptych.testing.targets.corner import Corner, in_order, known
 
 BATCH_ROWS = 4
 """Rows that a stream hands over at a time: few, so that an entity's events come in several batches."""
+
+
+class AnswerChanged(DiptychError):
+    """An instant that was answered in two ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class Online:
 @dataclass(frozen=True, slots=True)
 class OnlineFolded:
     """Each question is asked when all that was known before it is in, and every append may fold.
+
+    In the end every question is asked again: what came and was folded since must not change its answer, unless it lies
+    before the horizon, and then the read must be refused. A changed answer raises AnswerChanged.
 
     With ``pushed``, and where rows say when they arrived, events come live, each at the instant at which history knew it,
     and every state is folded before every question.
@@ -79,11 +88,15 @@ class OnlineFolded:
                     corner.fold(now=t)
                 done = upto
                 found.append(_ask(corner, spine, places))
+            for places, before in found:
+                _ask_again(corner, spine, places, before)
             return _answers(view, len(spine), found)
 
     def close(self) -> None:
         """The store is its owner's."""
 
+
+_ADDING = 1e-6
 
 _Found = tuple[list[int], dict[str, Any]]
 
@@ -127,6 +140,27 @@ def _by_instant(spine: Sequence[Question]) -> list[list[int]]:
 
 def _ask(corner: Corner, spine: Sequence[Question], places: list[int]) -> _Found:
     return places, corner.ask_all([spine[place].key for place in places], spine[places[0]].t)
+
+
+def _ask_again(corner: Corner, spine: Sequence[Question], places: list[int], before: dict[str, Any]) -> None:
+    try:
+        _, after = _ask(corner, spine, places)
+    except BeforeHorizon:
+        return
+    for name, answers in before.items():
+        for place, one, other in zip(places, answers.to_pylist(), after[name].to_pylist(), strict=True):
+            if one != other and not _near(one, other):
+                question = spine[place]
+                raise AnswerChanged(
+                    f"{name} of {question.key} at {question.t} was {one!r}, and {other!r} after later events and folds: "
+                    "a read before the horizon must be refused, and any other must answer as before"
+                )
+
+
+def _near(one: Any, other: Any) -> bool:
+    """Whether two floats differ only by the order in which they were added up."""
+    floats = isinstance(one, float) and isinstance(other, float)
+    return floats and (one == other or abs(one - other) <= _ADDING * max(abs(one), abs(other)))
 
 
 def _answers(view: View, count: int, found: Sequence[_Found]) -> Answers:
