@@ -117,7 +117,7 @@ def drawn(view: View, seed: int, count: int) -> Exam:
     )
     @given(st.data())
     def draw(data: st.DataObject) -> None:
-        history = data.draw(histories(view, representatives=good))
+        history = data.draw(histories(view, representatives=good, arrivals=False))
         spine = data.draw(spines(view, history, min_size=1))
         name = f"example {seed + len(found)}"
         rule = "whatever the history and the instants, the answer is the judge's"
